@@ -1,0 +1,1 @@
+"""skuscan: which product is this? Answered on the device, offline."""

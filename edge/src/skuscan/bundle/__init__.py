@@ -1,0 +1,1 @@
+"""The formats that travel: records, segments, manifests, the state digest. No IO here."""

@@ -1,0 +1,1 @@
+"""Keras model -> full int8 TFLite, with the parity report."""

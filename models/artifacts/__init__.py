@@ -1,0 +1,1 @@
+"""The released model artefacts, installed as data: one folder each."""

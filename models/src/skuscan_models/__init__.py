@@ -1,0 +1,1 @@
+"""Drawn packaging, backbones, heads and training of skuscan. `synthetic` needs no TensorFlow."""

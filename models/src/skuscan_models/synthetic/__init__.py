@@ -1,0 +1,1 @@
+"""Drawn packaging and drawn field views: numpy, OpenCV and Pillow only."""

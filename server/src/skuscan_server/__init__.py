@@ -1,0 +1,1 @@
+"""The server: catalogue, features, builder, publisher, devices, evaluation."""
