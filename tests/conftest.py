@@ -1,0 +1,31 @@
+"""What tests of every package share: where things are, and what is skipped without them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from skuscan.model import Model
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real pictures (`train/`, `eval/`); skips by name where they are not."""
+    folder = Path(os.environ.get("SKUSCAN_DATA", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"needs the real pictures in {folder} (set SKUSCAN_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def released_model() -> Model:
+    """The released artefact, its digests checked."""
+    return Model.open_folder(ROOT / "models" / "artifacts" / "efficientnet-lite0-imagenet")
