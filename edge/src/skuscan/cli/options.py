@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+STORE_VARIABLE = "SKUSCAN_STORE"
+
+
+def default_store() -> Path:
+    """Where a device keeps its catalogue when nobody says otherwise: $SKUSCAN_STORE, else the user's data folder."""
+    if given := os.environ.get(STORE_VARIABLE):
+        return Path(given)
+    import platformdirs
+
+    return Path(platformdirs.user_data_path("skuscan")) / "store"
+
+
+def store_option(function: Function) -> Function:
+    """`--store DIR`."""
+    return click.option(
+        "--store",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=default_store,
+        show_default=f"${STORE_VARIABLE}, else the user's data folder",
+        help="Folder of the device's catalogue.",
+    )(function)
+
+
+def json_option(function: Function) -> Function:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def threads_option(function: Function) -> Function:
+    """`--threads N`."""
+    return click.option(
+        "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the interpreter."
+    )(function)
+
+
+def echo_json(value: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
