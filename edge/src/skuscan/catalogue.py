@@ -1,16 +1,18 @@
 """What the recogniser needs of a catalogue, whoever keeps it.
 
-`skuscan.store.Generation` is the implementation on a device's disk; tests have a small one in memory. References are
-numbered by *row*: rows 0 .. B-1 are the base in key order, rows B .. B+D-1 the delta in key order.
+`skuscan.store.Generation` is the implementation on a device's disk; `MemoryCatalogue` the one of whoever has the records at
+hand: the server, which calibrates on them, and tests. References are numbered by *row*: rows 0 .. B-1 are the base in key
+order, rows B .. B+D-1 the delta in key order.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.model import Model
+from skuscan.model import EMBEDDING_SIZE, Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
 
@@ -57,3 +59,51 @@ class Catalogue(Protocol):
 
     def pair(self, sku: str, other: str) -> Pair | None:
         """The record of two easily confused SKUs, in either order."""
+
+
+class MemoryCatalogue:
+    """A catalogue of records in memory, all of them base.
+
+    Args:
+        model: The model that made the references.
+        references: In any order; kept in key order.
+        products: Of the same SKUs.
+        pairs: Easily confused SKUs.
+        calibration: None: the model's own decision, unfitted.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        references: Iterable[Reference],
+        products: Iterable[Product] = (),
+        pairs: Iterable[Pair] = (),
+        calibration: Calibration | None = None,
+    ) -> None:
+        self.number = 0
+        self.model = model
+        self.calibration = calibration or Calibration(spread=1.0)
+        self.annoy_file = None
+        self._references = sorted(references, key=lambda r: (r.sku, r.reference_id))
+        self._products = {p.sku: p for p in products}
+        self._pairs = {frozenset((p.sku_a, p.sku_b)): p for p in pairs}
+        rows = [np.frombuffer(r.embedding, np.int8) for r in self._references]
+        self.base_embeddings = np.stack(rows) if rows else np.empty((0, EMBEDDING_SIZE), np.int8)
+        self.delta_embeddings = np.empty((0, EMBEDDING_SIZE), np.int8)
+        self.withdrawn = np.zeros(len(rows), np.bool_)
+
+    def sku_of_row(self, row: int) -> str:
+        """The SKU of a reference row."""
+        return self._references[row].sku
+
+    def reference(self, row: int) -> Reference:
+        """The reference of a row."""
+        return self._references[row]
+
+    def product(self, sku: str) -> Product | None:
+        """The product of a SKU."""
+        return self._products.get(sku)
+
+    def pair(self, sku: str, other: str) -> Pair | None:
+        """The record of two easily confused SKUs, in either order."""
+        return self._pairs.get(frozenset((sku, other)))
