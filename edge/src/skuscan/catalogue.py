@@ -1,8 +1,8 @@
 """What the recogniser needs of a catalogue, whoever keeps it.
 
-`skuscan.store.Generation` is the implementation on a device's disk; `MemoryCatalogue` the one of whoever has the records at
-hand: the server, which calibrates on them, and tests. References are numbered by *row*: rows 0 .. B-1 are the base in key
-order, rows B .. B+D-1 the delta in key order.
+`skuscan.store.Generation` is the implementation on a device's disk; `MemoryCatalogue` serves whoever has the records at
+hand: the server, which calibrates on them, and tests. References are numbered by *row*: rows 0 .. B-1 are the base in
+key order, rows B .. B+D-1 the delta in key order.
 """
 
 from collections.abc import Iterable
