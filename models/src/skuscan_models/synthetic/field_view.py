@@ -1,0 +1,357 @@
+"""A drawn hand-held photo of any reference picture.
+
+In order: the package is cut out of its plain background, bent a little, seen by a pinhole camera (front, and the side
+faces that the camera sees), laid over a drawn scene with its shadow and a hand, and then lit and photographed
+(`camera.py`). Every choice comes from the generator that the caller gives: the same generator state, the same bytes.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from skuscan_models.synthetic.camera import CameraOptions, Rng, Span, photograph
+from skuscan_models.synthetic.canvas import Colour, Mask, Picture, fill, paint, shade, stroke
+from skuscan_models.synthetic.cutout import Cutout, cut_out
+from skuscan_models.synthetic.scenery import Hand, clutter
+
+_BEND_GRID = 5  # control points a side of the bending field
+_PLACING_STEPS = 12  # steps by which a package is moved back into the frame
+_LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
+
+
+@dataclass(frozen=True)
+class FieldViewOptions:
+    """How hard a field view is. `EASY`, `USUAL` and `HARD` are the ranges in use."""
+
+    longest_side: int = 640  # px
+    shortest_side: int = 480  # px
+    upright: float = 0.6  # probability of a portrait frame
+    scale: Span = (0.5, 1.05)  # longer extent of the package against the frame's
+    min_visible: float = 0.75  # share of the package's front that stays in the frame
+    tilt: float = 28.0  # degrees: greatest turn about the upright and the level axis
+    roll: float = 14.0  # degrees, standard deviation of the turn in the picture plane
+    any_way_up: float = 0.06  # probability of a quarter or half turn on top
+    second_face: float = 0.7  # probability that a flat-sided box shows its sides too
+    bend: Span = (0.0, 0.02)  # greatest displacement by bending and squeezing, share of the package
+    hand: float = 0.6  # probability
+    things: tuple[int, int] = (1, 8)  # things lying about in the scene
+    camera: CameraOptions = field(default_factory=CameraOptions)
+
+
+USUAL = FieldViewOptions()
+EASY = FieldViewOptions(
+    scale=(0.65, 0.95),
+    min_visible=0.92,
+    tilt=15.0,
+    roll=6.0,
+    any_way_up=0.0,
+    bend=(0.0, 0.008),
+    hand=0.4,
+    camera=CameraOptions(
+        glare=0.15,
+        glare_strength=(0.1, 0.4),
+        shade=0.25,
+        shade_depth=(0.1, 0.3),
+        brightness=(0.8, 1.12),
+        falloff=0.1,
+        colour_cast=0.06,
+        motion=0.0,
+        defocus=(0.0, 0.6),
+        noise=(0.5, 3.0),
+        jpeg_quality=(80, 95),
+    ),
+)
+HARD = FieldViewOptions(
+    min_visible=0.6,
+    tilt=42.0,
+    roll=25.0,
+    any_way_up=0.2,
+    bend=(0.005, 0.04),
+    hand=0.8,
+    things=(3, 12),
+    camera=CameraOptions(
+        glare=0.6,
+        glare_strength=(0.4, 1.0),
+        shade=0.6,
+        shade_depth=(0.25, 0.65),
+        brightness=(0.5, 1.3),
+        falloff=0.35,
+        colour_cast=0.2,
+        motion=0.4,
+        motion_length=(3.0, 9.0),
+        defocus=(0.3, 1.8),
+        noise=(3.0, 12.0),
+        jpeg_quality=(35, 85),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """A drawn photo and where its package is.
+
+    Attributes:
+        picture: (H, W, 3) uint8 RGB.
+        outline: (4, 2) float32, the front's corners: upper left, upper right, lower right, lower left, px; they may lie
+            outside the frame.
+        visible: The share of the front's outline that lies in the frame.
+    """
+
+    picture: Picture
+    outline: npt.NDArray[np.float32]
+    visible: float
+
+
+def field_view(
+    reference_rgb: Picture, rng: Rng, options: FieldViewOptions = USUAL, side_rgb: Picture | None = None
+) -> Picture:
+    """A drawn hand-held photo of a package.
+
+    Args:
+        reference_rgb: (H, W, 3) uint8, a catalogue picture on a plain background, or one filled by its package; from
+            8 x 8 px up.
+        rng: The source of every choice.
+        options: How hard the photo is.
+        side_rgb: (H', W', 3) uint8, the package's side if known; otherwise a plausible one is made up.
+
+    Returns:
+        (H'', W'', 3) uint8 RGB, of the options' size, portrait or landscape.
+
+    Raises:
+        PictureError: The reference is no RGB picture, or too small.
+    """
+    return draw_field_view(reference_rgb, rng, options, side_rgb).picture
+
+
+def draw_field_view(
+    reference_rgb: Picture, rng: Rng, options: FieldViewOptions = USUAL, side_rgb: Picture | None = None
+) -> FieldView:
+    """As `field_view`, and says where the package is."""
+    package = _bend(cut_out(reference_rgb, options.longest_side), rng, options)
+    frame = _frame(rng, options)
+    pose = _place(package, rng, frame, options)
+    scene = clutter(rng, *frame, options.things)
+    hand = Hand(rng, pose.front) if rng.random() < options.hand else None
+    _cast_shadow(scene, pose, rng)
+    if hand:
+        hand.draw_behind(scene)
+    _draw_package(scene, package, pose, side_rgb, rng)
+    if hand:
+        hand.draw_before(scene)
+    return FieldView(photograph(scene, rng, options.camera), pose.front, _visible(pose.front, frame))
+
+
+def nothing(rng: Rng, options: FieldViewOptions = USUAL) -> Picture:
+    """A drawn photo that shows no product: things lying about, now and then an empty hand, (H, W, 3) uint8."""
+    frame = _frame(rng, options)
+    scene = clutter(rng, *frame, (options.things[0] + 2, options.things[1] + 6))
+    if rng.random() < options.hand:
+        centre = np.array(frame[::-1]) * rng.uniform(0.3, 0.7, 2)
+        half = np.array(frame[::-1]) * rng.uniform(0.1, 0.3)
+        corners = centre + half * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+        hand = Hand(rng, corners.astype(np.float32))
+        hand.draw_behind(scene)
+        hand.draw_before(scene)
+    return photograph(scene, rng, options.camera)
+
+
+# --- Bending --------------------------------------------------------------------------------------------------------
+
+
+def _bend(package: Cutout, rng: Rng, options: FieldViewOptions) -> Cutout:
+    """Squeeze and crumple the package: a smooth displacement, and the light and dark that goes with its slope."""
+    height, width = package.mask.shape
+    amount = rng.uniform(*options.bend) * max(height, width)
+    if amount < 0.5:
+        return package
+    grid = rng.uniform(-1, 1, (_BEND_GRID, _BEND_GRID, 2)).astype(np.float32)
+    bend = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * np.float32(amount)
+    x = np.arange(width, dtype=np.float32)[None] + bend[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + bend[..., 1]
+    rgb = cv2.remap(package.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    mask = cv2.remap(package.mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
+    slope = cv2.Sobel(grid[..., 0], cv2.CV_32F, 1, 0, ksize=3) * np.float32(0.02 + 2 * amount / max(height, width))
+    shade(rgb, 1 + slope.astype(np.float32))
+    return replace(package, rgb=rgb, mask=mask)
+
+
+# --- The pose -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Face:
+    """One face of the package in the photo: its corners (4, 2) px and how much light falls on it."""
+
+    corners: npt.NDArray[np.float32]
+    light: float
+    edge: str
+
+
+@dataclass(frozen=True)
+class _Pose:
+    front: npt.NDArray[np.float32]  # (4, 2) px
+    sides: tuple[_Face, ...]
+
+
+def _frame(rng: Rng, options: FieldViewOptions) -> tuple[int, int]:
+    """Height and width of the photo, px."""
+    upright = rng.random() < options.upright
+    size = (options.longest_side, options.shortest_side)
+    return size if upright else size[::-1]
+
+
+def _place(package: Cutout, rng: Rng, frame: tuple[int, int], options: FieldViewOptions) -> _Pose:
+    height, width = package.mask.shape
+    half = np.array((width, height)) / max(height, width) / 2
+    boxed = package.rectangular and rng.random() < options.second_face
+    depth = min(half) * rng.uniform(0.3, 1.2) if boxed else 0.0
+    # Front corners in turn, then the same corners at the back; z grows away from the camera.
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    front = np.concatenate([signs * half, np.full((4, 1), -depth)], axis=1)
+    solid = np.concatenate([front, front * (1, 1, -1)])
+    turned = solid @ _rotation(rng, options).T
+    distance = rng.uniform(1.8, 4.0)
+    flat = turned[:, :2] / (turned[:, 2:] + distance)
+    flat *= _fit(flat[:4], frame, rng.uniform(*options.scale))
+    flat = _into_frame(flat - flat[:4].mean(axis=0), rng, frame, options.min_visible)
+    points = flat.astype(np.float32)
+    return _Pose(points[:4], tuple(_visible_sides(points, turned)) if boxed else ())
+
+
+def _rotation(rng: Rng, options: FieldViewOptions) -> npt.NDArray[np.float64]:
+    """(3, 3): a turn about the upright axis, then about the level one, then in the picture plane."""
+    yaw, pitch = np.deg2rad(rng.uniform(-options.tilt, options.tilt, 2))
+    roll = np.deg2rad(rng.normal(0, options.roll))
+    if rng.random() < options.any_way_up:
+        roll += np.pi / 2 * rng.integers(1, 4)
+    turn = np.array([(np.cos(yaw), 0, np.sin(yaw)), (0, 1, 0), (-np.sin(yaw), 0, np.cos(yaw))])
+    nod = np.array([(1, 0, 0), (0, np.cos(pitch), -np.sin(pitch)), (0, np.sin(pitch), np.cos(pitch))])
+    spin = np.array([(np.cos(roll), -np.sin(roll), 0), (np.sin(roll), np.cos(roll), 0), (0, 0, 1)])
+    return np.asarray(spin @ nod @ turn)
+
+
+def _fit(front: npt.NDArray[np.float64], frame: tuple[int, int], share: float) -> float:
+    """Pixels per unit at which the front takes a share of the frame's tighter side."""
+    extent = np.ptp(front, axis=0)
+    return float(share * min(frame[1] / extent[0], frame[0] / extent[1]))
+
+
+def _into_frame(
+    flat: npt.NDArray[np.float64], rng: Rng, frame: tuple[int, int], min_visible: float
+) -> npt.NDArray[np.float64]:
+    """Put the package somewhere in the frame, then move it towards the middle until enough of it shows."""
+    middle = np.array(frame[::-1]) / 2
+    slack = np.maximum(middle - np.ptp(flat[:4], axis=0) / 2, 0.12 * middle)
+    aside = np.clip(rng.normal(0, 0.5, 2), -1.2, 1.2) * slack
+    for step in range(_PLACING_STEPS):
+        moved = flat + middle + aside * (1 - step / (_PLACING_STEPS - 1))
+        if _visible(moved[:4].astype(np.float32), frame) >= min_visible:
+            break
+    return np.asarray(moved)
+
+
+def _visible(front: npt.NDArray[np.float32], frame: tuple[int, int]) -> float:
+    """The share of a convex outline that lies in the frame."""
+    height, width = frame
+    window = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    common, _ = cv2.intersectConvexConvex(np.ascontiguousarray(front), window)
+    return float(common) / max(float(cv2.contourArea(front)), 1.0)
+
+
+def _visible_sides(points: npt.NDArray[np.float32], turned: npt.NDArray[np.float64]) -> list[_Face]:
+    """Each side's corners run so that its texture's left (or top) edge is the front's edge."""
+    sides = {"right": (1, 5, 6, 2), "left": (4, 0, 3, 7), "top": (4, 5, 1, 0), "bottom": (3, 2, 6, 7)}
+    faces = []
+    for edge, numbers in sides.items():
+        corners = points[list(numbers)]
+        if cv2.contourArea(corners, oriented=True) > 1.0:
+            a, b, c = turned[list(numbers[:3])]
+            normal = np.cross(c - b, a - b)
+            normal /= max(float(np.linalg.norm(normal)), 1e-9)
+            faces.append(_Face(corners, 0.68 + 0.3 * float(abs(normal @ _LAMP)), edge))
+    return faces
+
+
+# --- Drawing --------------------------------------------------------------------------------------------------------
+
+
+def _cast_shadow(scene: Picture, pose: _Pose, rng: Rng) -> None:
+    """A soft shadow beneath the package; drawn small, since it is blurred anyway."""
+    step = 8
+    small = np.zeros((-(-scene.shape[0] // step), -(-scene.shape[1] // step)), np.uint8)
+    offset = rng.uniform((-25, 5), (25, 40))
+    fill(small, (pose.front.astype(np.float64) + offset) / step, 255)
+    soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(1.0, 3.0)).astype(np.float32)
+    shade(scene, 1 - soft * np.float32(rng.uniform(0.15, 0.6) / 255))
+
+
+def _draw_package(scene: Picture, package: Cutout, pose: _Pose, side_rgb: Picture | None, rng: Rng) -> None:
+    for face in pose.sides:
+        texture = _side_texture(package, face.edge, side_rgb, rng)
+        lit = cv2.convertScaleAbs(texture, alpha=face.light, beta=0).astype(np.uint8, copy=False)
+        _lay(scene, lit, np.full(lit.shape[:2], 255, np.uint8), face.corners)
+    _lay(scene, package.rgb, package.mask, pose.front)
+
+
+def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng) -> Picture:
+    """What stands on a side: the known side, or the front's edge colours with some small print."""
+    upright = edge in ("left", "right")
+    if upright and side_rgb is not None:
+        return side_rgb
+    rgb = package.rgb
+    strip = {"left": rgb[:, :4], "right": rgb[:, -4:], "top": rgb[:4], "bottom": rgb[-4:]}[edge]
+    line = np.median(strip, axis=1 if upright else 0).astype(np.uint8, copy=False)
+    length, depth = len(line), max(_MIN_DEPTH, len(line) // 4)
+    shape = (length, depth, 3) if upright else (depth, length, 3)
+    texture = np.broadcast_to(line[:, None] if upright else line[None], shape).copy(order="C")
+    if upright:
+        _small_print(texture, rng)
+    return texture
+
+
+_MIN_DEPTH = 24  # px of a made-up side
+
+
+def _small_print(texture: Picture, rng: Rng) -> None:
+    """Lines of text too small to read, and a light panel behind them now and then."""
+    height, width = texture.shape[:2]
+    dark: Colour = (40, 40, 40) if texture.mean() > 110 else (235, 235, 235)
+    top, bottom = height * rng.uniform(0.05, 0.4), height * rng.uniform(0.6, 0.95)
+    if rng.random() < 0.5:
+        fill(
+            texture,
+            [(width * 0.12, top), (width * 0.88, top), (width * 0.88, bottom), (width * 0.12, bottom)],
+            (245, 245, 240),
+        )
+        dark = (50, 50, 50)
+    for y in np.arange(top + 5, bottom - 4, max(4.0, height / 60)):
+        stroke(texture, [(width * 0.18, y), (width * rng.uniform(0.4, 0.84), y)], dark, 1)
+
+
+def _lay(scene: Picture, texture: Picture, mask: Mask, corners: npt.NDArray[np.float32]) -> None:
+    """Warp a texture onto four corners of the scene, (4, 2) px from the upper left clockwise."""
+    left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0).tolist()
+    right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 2, scene.shape[1::-1]).tolist()
+    if right - left < 2 or bottom - top < 2:
+        return
+    texture, mask = _near_size(texture, mask, corners)
+    height, width = mask.shape
+    source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - np.float32(0.5)
+    warp = cv2.getPerspectiveTransform(source, corners - np.array((left, top), np.float32))
+    size = (right - left, bottom - top)
+    rgb = cv2.warpPerspective(texture, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpPerspective(mask, warp, size, flags=cv2.INTER_LINEAR)
+    paint(scene[top:bottom, left:right], alpha.astype(np.uint8), rgb.astype(np.uint8, copy=False))
+
+
+def _near_size(texture: Picture, mask: Mask, corners: npt.NDArray[np.float32]) -> tuple[Picture, Mask]:
+    """Shrink a texture to about its size in the photo, so that the warp does not skip pixels."""
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    width, height = max(2, round(float(max(sides[0], sides[2])))), max(2, round(float(max(sides[1], sides[3]))))
+    size = (min(width, mask.shape[1]), min(height, mask.shape[0]))
+    if size == mask.shape[::-1]:
+        return texture, mask
+    shrunk = cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return shrunk, cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
