@@ -1,0 +1,266 @@
+"""Which references look most like a scan: a layered search over int8 rows.
+
+    base    every reference of the last full build; Annoy where its file and library are there, else an exact search
+    delta   what came since, searched exactly
+    minus   base rows that a delta replaced or withdrew
+
+A layer proposes its nearest rows, rows of one SKU count once, and the layers' lists are merged. Similarities are the
+same bits whatever index proposed a row, whatever the block size and whatever the processor: the query is rounded to a
+grid on which every dot product with int8 rows is a whole number that float32 holds exactly, in any order of summation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.catalogue import Catalogue
+from skuscan.errors import ConfigError, StoreError
+from skuscan.model import EMBEDDING_SIZE
+
+# By Cauchy-Schwarz a dot product, or any part of its sum, is at most 127 * 16 (the longest int8 row) * 8,200 (the
+# rounded query) < 2^24, below which float32 holds every whole number. The grid costs the query a cosine of 3e-8.
+QUERY_GRID = 8192  # steps of a unit vector's length
+BLOCK_ROWS = 4096  # rows turned into float32 at a time: 4 MiB, which stays in a processor's cache
+ROWS_PER_SKU = 4  # rows first asked for, for each SKU wanted: a few references of each
+GROWTH = 4  # times more rows are asked for when several references or withdrawn rows filled the list
+ANNOY_METRIC: Final = "angular"
+ANNOY_SEARCH_NODES = 20_000  # nodes that Annoy looks at
+ANNOY_NODE_BYTES = 12 + 4 * EMBEDDING_SIZE  # annoylib.h, Angular::Node: a count, two children, the vector
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A SKU and its reference that is most like the scan."""
+
+    sku: str
+    row: int  # of the catalogue
+    similarity: float  # cosine, -1 to 1
+
+
+@dataclass(frozen=True)
+class Query:
+    """A scan's vector on the grid of whole numbers.
+
+    Attributes:
+        steps: (256,) float32, whole numbers.
+        length: Their Euclidean length; 1 for a vector of zeros.
+    """
+
+    steps: npt.NDArray[np.float32]
+    length: np.float32
+
+    @classmethod
+    def of(cls, vector: npt.NDArray[np.float32]) -> "Query":
+        """`vector`: (256,) float32 of unit length, or zeros."""
+        steps = np.rint(vector.astype(np.float64) * QUERY_GRID)
+        return cls(steps.astype(np.float32), np.float32(np.sqrt((steps * steps).sum()) or 1))
+
+
+class Index(Protocol):
+    """Something that proposes rows."""
+
+    @property
+    def name(self) -> str:
+        """What `status` shows."""
+
+    def nearest(self, query: Query, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """Rows (n,) and similarities (n,), best first, then by row; n < count only when there are no more."""
+
+
+class ExactIndex:
+    """Cosine with every row, in blocks: the rows are never turned into float32 as a whole.
+
+    Args:
+        rows: (N, 256) int8, e.g. a memory map; kept, not copied.
+    """
+
+    name = "exact"
+
+    def __init__(self, rows: npt.NDArray[np.int8]) -> None:
+        self._rows = rows
+        self._lengths = np.empty(len(rows), np.float32)
+        for start in range(0, len(rows), BLOCK_ROWS):
+            stop = start + BLOCK_ROWS
+            self._lengths[start:stop] = _lengths(rows[start:stop].astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def nearest(self, query: Query, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """See `Index`. Raises nothing; no rows give empty arrays."""
+        dots = np.empty(len(self._rows), np.float32)
+        for start in range(0, len(self._rows), BLOCK_ROWS):
+            stop = start + BLOCK_ROWS
+            dots[start:stop] = self._rows[start:stop].astype(np.float32) @ query.steps
+        similarities = dots / self._lengths / query.length
+        rows = _largest(similarities, count)
+        return rows, similarities[rows]
+
+
+class AnnoyIndex:
+    """Annoy proposes rows, which are then scored exactly.
+
+    Args:
+        path: A file of `build_annoy`, its digest checked by the caller: Annoy crashes on damaged files.
+        rows: (N, 256) int8 that the file was built from.
+
+    Raises:
+        ImportError: Annoy is not installed.
+        StoreError: The file belongs to other rows.
+    """
+
+    name = "annoy"
+
+    def __init__(self, path: Path, rows: npt.NDArray[np.int8]) -> None:
+        import annoy
+
+        self._rows = rows
+        self._forest = annoy.AnnoyIndex(EMBEDDING_SIZE, ANNOY_METRIC)
+        size = path.stat().st_size if path.is_file() else 0
+        if size == 0 or size % ANNOY_NODE_BYTES:
+            raise StoreError(
+                f"an Annoy file holds whole nodes of {ANNOY_NODE_BYTES} bytes", f"{path}: {size} bytes", "sync again"
+            )
+        try:
+            self._forest.load(str(path))
+        except OSError as error:
+            raise StoreError("an Annoy file can be read", f"{path}: {error}") from error
+        if self._forest.get_n_items() != len(rows):
+            raise StoreError(
+                "an Annoy file has an item for each row of its base",
+                f"{path}: {self._forest.get_n_items()} items for {len(rows)} rows",
+                "sync again",
+            )
+
+    def nearest(self, query: Query, count: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """See `Index`; a row that Annoy misses is missing here."""
+        nodes = max(ANNOY_SEARCH_NODES, count)
+        found = self._forest.get_nns_by_vector(query.steps.tolist(), count, search_k=nodes)
+        rows = np.sort(np.array(found, np.intp))
+        block = self._rows[rows].astype(np.float32)
+        similarities = block @ query.steps / _lengths(block) / query.length  # as ExactIndex computes them, bit for bit
+        order = _largest(similarities, count)
+        return rows[order], similarities[order]
+
+
+class LayeredIndex:
+    """Base + delta - withdrawn rows of one catalogue. Immutable, safe in any thread."""
+
+    def __init__(
+        self,
+        base: Index,
+        delta: ExactIndex,
+        first_delta_row: int,
+        withdrawn: npt.NDArray[np.bool_],
+        sku_of_row: Callable[[int], str],
+    ) -> None:
+        """Use `LayeredIndex.open`."""
+        kept = np.zeros(len(delta), np.bool_)
+        self._layers: tuple[tuple[Index, int, npt.NDArray[np.bool_]], ...] = (
+            (base, 0, withdrawn),
+            (delta, first_delta_row, kept),
+        )
+        self._sku_of_row = sku_of_row
+        self.name = base.name
+
+    @classmethod
+    def open(cls, catalogue: Catalogue) -> "LayeredIndex":
+        """Open a catalogue's index. Raises StoreError when its Annoy file belongs to another base."""
+        base = _open_base(catalogue.annoy_file, catalogue.base_embeddings)
+        delta = ExactIndex(catalogue.delta_embeddings)
+        return cls(base, delta, len(catalogue.base_embeddings), catalogue.withdrawn, catalogue.sku_of_row)
+
+    def search(self, vector: npt.NDArray[np.float32], skus: int) -> list[Neighbour]:
+        """The nearest SKUs, each by its best reference.
+
+        Args:
+            vector: (256,) float32 of unit length.
+            skus: At most so many, 1 or more.
+
+        Returns:
+            Neighbours sorted by falling similarity, then by SKU; empty for an empty catalogue.
+        """
+        query = Query.of(vector)
+        best: dict[str, Neighbour] = {}
+        for index, first_row, withdrawn in self._layers:
+            for found in self._search_layer(index, first_row, withdrawn, query, skus):
+                known = best.get(found.sku)
+                if known is None or found.similarity > known.similarity:
+                    best[found.sku] = found
+        return sorted(best.values(), key=lambda neighbour: (-neighbour.similarity, neighbour.sku))[:skus]
+
+    def _search_layer(
+        self, index: Index, first_row: int, withdrawn: npt.NDArray[np.bool_], query: Query, skus: int
+    ) -> list[Neighbour]:
+        """At most `skus` neighbours; asks for more rows until there are enough SKUs or no more rows."""
+        count = skus * ROWS_PER_SKU
+        while True:
+            rows, similarities = index.nearest(query, count)
+            best: dict[str, Neighbour] = {}
+            for row, similarity in zip(rows.tolist(), similarities.tolist(), strict=True):
+                if withdrawn[row]:
+                    continue
+                sku = self._sku_of_row(first_row + row)
+                if sku not in best:
+                    best[sku] = Neighbour(sku, first_row + row, similarity)
+                    if len(best) == skus:
+                        break
+            if len(best) == skus or len(rows) < count:
+                return list(best.values())
+            count *= GROWTH
+
+
+def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -> None:
+    """Write an Annoy file whose item i is row i.
+
+    The same rows, trees and seed give the same bytes on one machine. The caller makes the file durable.
+
+    Args:
+        rows: (N, 256) int8.
+        path: Where to write; not a file that somebody has mapped.
+        trees: More trees find more and take more bytes.
+        seed: 0 to 2^32 - 1.
+
+    Raises:
+        ConfigError: Annoy is not installed.
+    """
+    try:
+        import annoy
+    except ImportError as error:
+        raise ConfigError("Annoy builds an Annoy file", "it is not installed", "pip install skuscan[annoy]") from error
+    forest: Any = annoy.AnnoyIndex(EMBEDDING_SIZE, ANNOY_METRIC)
+    forest.set_seed(seed)
+    for item, row in enumerate(rows):
+        forest.add_item(item, row.tolist())
+    forest.build(trees, n_jobs=1)
+    forest.save(str(path))
+
+
+def _open_base(annoy_file: Path | None, rows: npt.NDArray[np.int8]) -> Index:
+    if annoy_file is None:
+        return ExactIndex(rows)
+    try:
+        return AnnoyIndex(annoy_file, rows)
+    except ImportError:
+        return ExactIndex(rows)
+
+
+def _lengths(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(n,) float32 of whole-number rows (n, 256); 1 for a row of zeros, whose similarity is 0 then."""
+    squares = np.einsum("ij,ij->i", block, block)  # at most 256 * 127^2 < 2^24: exact
+    return np.sqrt(np.where(squares > 0, squares, np.float32(1)))
+
+
+def _largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
+    """Positions of the `count` largest values, largest first; of equal ones the first positions, in order."""
+    if count < len(values):
+        least = np.partition(values, len(values) - count)[len(values) - count]
+        above = np.flatnonzero(values > least)
+        chosen = np.sort(np.concatenate([above, np.flatnonzero(values == least)[: count - len(above)]]))
+    else:
+        chosen = np.arange(len(values))
+    return np.asarray(chosen[np.argsort(-values[chosen], kind="stable")])
