@@ -1,0 +1,1 @@
+"""The network: trust, what to fetch, fetching it, and making it live."""

@@ -1,0 +1,64 @@
+"""What a skuscan repository adds to TUF, for the server that writes it and the device that reads it.
+
+Plain TUF leaves two gaps that matter here, and a field of the root, signed by the offline keys, closes both:
+
+- All assortments of a retailer share root keys, so a root of another assortment would pass as this one's next version.
+  The field names the assortment.
+- The role `targets` is online and says who may sign as `models`, so its thief could name a key of his own. The field
+  names the keys of `models`, and the delegation in targets.json must equal it.
+
+The timestamp says when it was signed, so that a device whose clock was reset still knows how late it is at least.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuf.api.metadata import Delegations, Root
+
+MANIFEST_TARGET = "manifest"  # in the role targets
+MODEL_TARGET = "model"  # in the role models, nowhere else
+MODELS_ROLE = "models"
+GENERATION_FIELD = "generation"  # custom field of the target `manifest`: the manifest's own number
+SIGNED_AT_FIELD = "x-skuscan-signed-at"  # of timestamp.json; unix time in seconds
+ROOT_FIELD = "x-skuscan"  # of root.json
+
+
+@dataclass(frozen=True)
+class RootPins:
+    """What only the offline root may say.
+
+    Attributes:
+        assortment: Whose repository this is.
+        delegations: The one delegation that targets.json must hold, as JSON.
+    """
+
+    assortment: str
+    delegations: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, assortment: str, delegations: Delegations) -> "RootPins":
+        """The pins of a root about to be signed."""
+        return cls(assortment, delegations.to_dict())
+
+    @classmethod
+    def read(cls, root: Root) -> "RootPins":
+        """The pins of a verified root. Raises ValueError when it has none."""
+        field = root.unrecognized_fields.get(ROOT_FIELD)
+        if not isinstance(field, dict) or not isinstance(field.get("delegations"), dict):
+            raise ValueError(f"no field {ROOT_FIELD} with delegations")
+        return cls(str(field.get("assortment")), field["delegations"])
+
+    def parsed(self) -> Delegations:
+        """The delegation as python-tuf has it."""
+        return Delegations.from_dict(copy.deepcopy(dict(self.delegations)))  # from_dict empties what it is given
+
+    def field(self) -> dict[str, Any]:
+        """The value of `ROOT_FIELD`."""
+        return {"assortment": self.assortment, "delegations": dict(self.delegations)}
+
+
+def published_target_name(target: str, sha256_hex: str) -> str:
+    """The name of a target's file under consistent snapshots (TUF 6.2)."""
+    return f"{sha256_hex}.{target}"

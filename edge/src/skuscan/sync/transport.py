@@ -1,0 +1,349 @@
+"""HTTP as a device needs it: one place that opens connections, and that holds a server to its limits.
+
+Every exchange goes through these gates: https (or loopback, or `insecure_http`); redirects only within the host; an
+answer's head within `header_seconds`; pieces without a long gap, at a minimum rate, before a deadline; never more bytes
+than allowed. What may pass by itself (no connection, a cut, 429, 5xx) is tried again after a pause of full jitter
+(M. Brooker 2015, "Exponential Backoff And Jitter") that is at least as long as Retry-After says.
+"""
+
+import ipaddress
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from skuscan.errors import ConfigError, NetworkError
+from skuscan.sync.options import SyncOptions
+
+USER_AGENT = f"skuscan/{version('skuscan')}"
+
+_T = TypeVar("_T")
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses after which another attempt may go well
+
+
+class PassingError(NetworkError):
+    """A failure after which another attempt may go well.
+
+    Attributes:
+        retry_after: Seconds that the server asks to wait; 0: it does not say.
+    """
+
+    def __init__(self, rule: str, received: str, advice: str = "", *, retry_after: float = 0.0) -> None:
+        super().__init__(rule, received, advice)
+        self.retry_after = retry_after
+
+
+class StatusError(NetworkError):
+    """The server answered with an error that another attempt will not change.
+
+    Attributes:
+        status: The HTTP status.
+        body: The beginning of the answer.
+    """
+
+    def __init__(self, url: str, status: int, body: bytes) -> None:
+        super().__init__("the server answers with what was asked for", f"HTTP {status} for {url}")
+        self.status = status
+        self.body = body
+
+
+class Transport:
+    """Connections to one server and its file hosts. Safe in several threads.
+
+    Args:
+        options: Proxy, certificates, limits.
+        stop: When set, pauses and transfers end at once with NetworkError.
+    """
+
+    def __init__(self, options: SyncOptions, stop: threading.Event | None = None) -> None:
+        self.limits = options.limits
+        self._insecure_http = options.insecure_http
+        self._stop = stop or threading.Event()
+        self._pool = _pool_manager(options)
+        self._received = 0
+        self._lock = threading.Lock()
+
+    @property
+    def received(self) -> int:
+        """Bytes of bodies received so far, wasted ones included; heads are not counted."""
+        return self._received
+
+    def get(self, url: str, max_bytes: int) -> bytes:
+        """Fetch a small file, with attempts. Raises NetworkError when it is longer or does not come."""
+        return self.retrying(lambda: self._read("GET", url, max_bytes, {}, None))
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+        """Post once: an enrolment must not be sent twice. Raises NetworkError."""
+        return self._read("POST", url, self.limits.answer_bytes, headers, body)
+
+    @contextmanager
+    def open(self, url: str, headers: Mapping[str, str] | None = None) -> Iterator["Answer"]:
+        """Begin to fetch a file, one attempt.
+
+        Raises:
+            PassingError: No connection, a cut, a gap, 429 or 5xx.
+            StatusError: Another error status.
+            NetworkError: A redirect to another host, or an address that is not allowed.
+        """
+        with self._exchange("GET", url, headers or {}, None) as response:
+            yield Answer(response, self)
+
+    def retrying(self, attempt: Callable[[], _T], progress: Callable[[], int] = lambda: 0) -> _T:
+        """Call `attempt` until it does not raise PassingError.
+
+        Args:
+            attempt: One attempt.
+            progress: Grows when an attempt brought something; attempts are counted anew then.
+
+        Raises:
+            PassingError: `limits.attempts` in a row brought nothing, or the server asks for too long a pause.
+        """
+        failures, reached = 0, progress()
+        while True:
+            try:
+                return attempt()
+            except PassingError as error:
+                failures = 1 if progress() > reached else failures + 1
+                reached = progress()
+                if failures >= self.limits.attempts or error.retry_after > self.limits.retry_after_seconds:
+                    raise
+                ceiling = min(self.limits.backoff_cap_seconds, self.limits.backoff_seconds * 2 ** (failures - 1))
+                self._pause(max(error.retry_after, random.uniform(0.0, ceiling)))
+
+    def check_running(self) -> None:
+        """Raises NetworkError once `stop` is set."""
+        if self._stop.is_set():
+            raise NetworkError("a sync runs until it is done", "a request to stop")
+
+    def count(self, received: int) -> None:
+        """Add to `received`."""
+        with self._lock:
+            self._received += received
+
+    def _pause(self, seconds: float) -> None:
+        self._stop.wait(seconds)
+        self.check_running()
+
+    def _read(self, method: str, url: str, max_bytes: int, headers: Mapping[str, str], body: bytes | None) -> bytes:
+        with self._exchange(method, url, headers, body) as response:
+            return b"".join(Answer(response, self).pieces(max_bytes, time.monotonic() + self.limits.answer_seconds))
+
+    @contextmanager
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        for _ in range(self.limits.redirects + 1):
+            self.check_running()
+            self._check_address(url)
+            with closing(self._send(method, url, headers, body)) as response:
+                if response.status not in _REDIRECTS or method != "GET":
+                    self._check_status(url, response)
+                    yield response
+                    return
+                url = _redirect(url, response.headers.get("Location", ""))
+        raise NetworkError(f"a file is at most {self.limits.redirects} redirects away", url)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
+        # Compressed answers would make lengths and ranges mean something else.
+        all_headers = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT, **headers}
+        try:
+            return self._pool.request(
+                method, url, body=body, headers=all_headers, redirect=False, preload_content=False
+            )
+        except (urllib3.exceptions.LocationValueError, UnicodeError) as error:
+            raise ConfigError("a server's address is a URL", f"{url}: {error}") from error
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PassingError(
+                "the server answers", f"{_plain(error)} at {_origin(url)}", "the device goes on with what it has"
+            ) from error
+
+    def _check_address(self, url: str) -> None:
+        parts = urlsplit(url)
+        allowed = parts.scheme == "https" or (parts.scheme == "http" and (self._insecure_http or is_loopback(url)))
+        if not allowed or not parts.hostname:
+            raise ConfigError(
+                "a server is reached by https", url, "use https, or allow http for trials with --insecure-http"
+            )
+
+    def _check_status(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
+        if response.status in (200, 201, 204, 206):
+            return
+        if response.status in _PASSING:
+            raise PassingError(
+                "the server answers with what was asked for",
+                f"HTTP {response.status} for {url}",
+                retry_after=_retry_after(response.headers.get("Retry-After", "")),
+            )
+        raise StatusError(url, response.status, self._beginning(response))
+
+    def _beginning(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """What an error answer says, as far as it fits; it may explain itself, or be cut."""
+        pieces = []
+        try:
+            for piece in Answer(response, self).pieces(
+                self.limits.answer_bytes, time.monotonic() + self.limits.gap_seconds
+            ):
+                pieces.append(piece)
+        except NetworkError:
+            pass
+        return b"".join(pieces)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer whose head is there and whose body is not read yet."""
+
+    _response: urllib3.BaseHTTPResponse
+    _transport: Transport
+
+    @property
+    def status(self) -> int:
+        """200 or 206."""
+        return self._response.status
+
+    def header(self, name: str) -> str:
+        """A header's value; empty when absent."""
+        return str(self._response.headers.get(name, ""))
+
+    def pieces(self, max_bytes: int, deadline: float) -> Iterator[bytes]:
+        """The body, piece by piece, as they come.
+
+        Args:
+            max_bytes: More is refused before it is handed on.
+            deadline: `time.monotonic()` by which the last piece must be here.
+
+        Raises:
+            PassingError: A cut, a gap, or too slow a rate.
+            NetworkError: More than `max_bytes`, or the deadline passed.
+        """
+        limits, total = self._transport.limits, 0
+        window_end, window_bytes = time.monotonic() + limits.rate_window_seconds, 0
+        while piece := self._piece():
+            self._transport.count(len(piece))
+            self._transport.check_running()
+            total += len(piece)
+            window_bytes += len(piece)
+            if total > max_bytes:
+                raise NetworkError(f"an answer has at most {max_bytes} bytes", "more")
+            now = time.monotonic()
+            if now > deadline:
+                raise NetworkError("a transfer ends before its deadline", f"{total} bytes so far")
+            if now > window_end:
+                if window_bytes < limits.minimum_rate * limits.rate_window_seconds:
+                    raise PassingError(f"a transfer moves at least {limits.minimum_rate:g} bytes/s", "less")
+                window_end, window_bytes = now + limits.rate_window_seconds, 0
+            yield piece
+
+    def _piece(self) -> bytes:
+        try:
+            # read1: one receive, so that a trickle comes back here, where rate and deadline are watched.
+            return self._response.read1(self._transport.limits.piece_bytes, decode_content=False)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise PassingError("a transfer runs to its end", _plain(error)) from error
+
+
+def is_loopback(url: str) -> bool:
+    """True for an address that never leaves this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _pool_manager(options: SyncOptions) -> urllib3.PoolManager:
+    limits = options.limits
+    settings: dict[str, Any] = {
+        "timeout": urllib3.Timeout(connect=limits.connect_seconds, read=limits.gap_seconds),
+        "maxsize": limits.parallel_files,
+        "retries": False,
+        "ca_certs": str(options.ca_file) if options.ca_file else None,
+    }
+    manager = urllib3.ProxyManager(options.proxy, **settings) if options.proxy else urllib3.PoolManager(**settings)
+    manager.pool_classes_by_scheme = _watched_pools(limits.header_seconds)
+    return manager
+
+
+def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools whose connections end when an answer's head is not there in time.
+
+    A socket's timeout is for one receive: a server that sends a byte of its head now and then would hold us for ever.
+    """
+
+    class Http(HTTPConnection):
+        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+            with _cut_after(self, seconds):
+                return super().getresponse()
+
+    class Https(HTTPSConnection):
+        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
+            with _cut_after(self, seconds):
+                return super().getresponse()
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    return {"http": HttpPool, "https": HttpsPool}
+
+
+@contextmanager
+def _cut_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
+    watchdog = threading.Timer(seconds, _cut, (connection,))
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _cut(connection: HTTPConnection) -> None:
+    """Wake the thread that receives; it sees the end of the stream."""
+    if connection.sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # past SSLSocket's own, which would unwrap
+
+
+def _redirect(url: str, location: str) -> str:
+    target = urljoin(url, location)
+    if _origin(target) != _origin(url):
+        raise NetworkError("redirects stay on the server's host", f"{_origin(url)} sends to {_origin(target)}")
+    return target
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _retry_after(text: str) -> float:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); 0: none that can be read."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _plain(error: BaseException) -> str:
+    """What went wrong underneath, without the library's wrapping."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,382 @@
+"""One TUF repository per assortment: what makes a published generation the retailer's own.
+
+A publication writes, in this order: the two target files, `N.models.json` if the model changed, `N.targets.json`,
+`N.snapshot.json`, and at last it replaces `timestamp.json`. Every file but the last is new and never changed again, so
+a reader, or a kill, sees the whole old version or the whole new one.
+
+Versions are the time of signing in seconds, or one more than the last: they go on growing after a restore from an old
+backup, when devices have seen later versions than the disk has. Roots count 1, 2, 3, as TUF wants.
+"""
+
+import copy
+import hashlib
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError
+from securesystemslib.signer import CryptoSigner
+from skuscan.bundle.manifest import check_assortment
+from skuscan.proto.bundle_pb2 import Manifest
+from skuscan.store.durable import DISK
+from skuscan.sync.repository_format import (
+    GENERATION_FIELD,
+    MANIFEST_TARGET,
+    MODEL_TARGET,
+    MODELS_ROLE,
+    ROOT_FIELD,
+    SIGNED_AT_FIELD,
+    RootPins,
+    published_target_name,
+)
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Root,
+    Signed,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+
+from skuscan_server.errors import PublishError
+from skuscan_server.keys import ROOT_THRESHOLD, KeyFolder
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+_Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """How long a signature is good for. Signed again when less than half of it is left."""
+
+    root: timedelta = timedelta(days=365)
+    models: timedelta = timedelta(days=365)  # as long as the root: its key may be offline, too
+    targets: timedelta = timedelta(days=90)
+    snapshot: timedelta = timedelta(days=7)
+    timestamp: timedelta = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class PublishedVersion:
+    """What `timestamp.json` stands for.
+
+    Attributes:
+        generation: Of the manifest.
+        timestamp, snapshot, targets, models: Versions of the metadata.
+    """
+
+    generation: int
+    timestamp: int
+    snapshot: int
+    targets: int
+    models: int
+
+
+@dataclass(frozen=True)
+class _Live:
+    """The signed parts that are live."""
+
+    timestamp: Timestamp
+    snapshot: Snapshot
+    targets: Targets
+    models: Targets
+
+    @property
+    def version(self) -> PublishedVersion:
+        generation = self.targets.targets[MANIFEST_TARGET].unrecognized_fields["custom"][GENERATION_FIELD]
+        return PublishedVersion(
+            generation, self.timestamp.version, self.snapshot.version, self.targets.version, self.models.version
+        )
+
+
+def utc_now() -> datetime:
+    """The time by which signatures are made."""
+    return datetime.now(timezone.utc)
+
+
+class TufRepository:
+    """The repository of one assortment.
+
+    Args:
+        published: The folder that is served; see docs/architecture.md.
+        assortment: Its name; part of paths and tokens.
+        keys: What is signed with.
+        clock: Gives the time, in UTC.
+        lifetimes: How long signatures are good for.
+    """
+
+    def __init__(
+        self,
+        published: Path,
+        assortment: str,
+        keys: KeyFolder,
+        clock: Clock = utc_now,
+        lifetimes: Lifetimes = Lifetimes(),
+    ) -> None:
+        check_assortment(assortment)
+        self._folder = Path(published) / "tuf" / assortment
+        self.metadata = self._folder / "metadata"
+        self.targets = self._folder / "targets"
+        self._assortment = assortment
+        self._keys = keys
+        self._clock = clock
+        self._lifetimes = lifetimes
+
+    def create(self) -> None:
+        """Sign the first root, with online keys of the assortment's own. The offline keys must all be here.
+
+        Raises:
+            PublishError: The repository is there already.
+            ConfigError: A key is away.
+        """
+        DISK.make_folder(self.metadata)
+        DISK.make_folder(self.targets)
+        with self._locked():
+            if self._root_path(1).exists():
+                raise PublishError("a repository is created once", f"{self._root_path(1)} is there already")
+            self._write_root(self._first_root())
+
+    def renew_root(self) -> int:
+        """Sign the next root: the same keys, a new expiry. Returns its version.
+
+        Raises:
+            ConfigError: Fewer root keys are here than must sign.
+        """
+        with self._locked():
+            root = self._root()
+            root.version += 1
+            root.expires = self._clock() + self._lifetimes.root
+            self._write_root(root)
+            return root.version
+
+    def publish(self, manifest: bytes, model: bytes) -> PublishedVersion:
+        """Make a manifest and a model what devices get. Publishing the live pair again changes nothing.
+
+        Args:
+            manifest: A serialised `Manifest`; its generation is higher than the live one's.
+            model: A serialised `ModelArtifact`; signed anew only when it changed.
+
+        Raises:
+            PublishError: The manifest is another assortment's, or its generation does not grow.
+            ConfigError: A key is away.
+        """
+        generation = self._checked_generation(manifest)
+        with self._locked():
+            live = self._live()
+            same_model = live is not None and _names(live.models, MODEL_TARGET, model)
+            if live and same_model and _names(live.targets, MANIFEST_TARGET, manifest):
+                return live.version
+            if live and generation <= live.version.generation:
+                raise PublishError(
+                    "each publication's generation is higher than the one before",
+                    f"{generation} after {live.version.generation}",
+                )
+            models = self._renewed_models(live.models) if live and same_model else self._new_models(model)
+            return self._write_over(live, self._new_targets(manifest, generation), models)
+
+    def resign(self) -> PublishedVersion:
+        """Sign the live publication again, so that it does not expire. To be done daily.
+
+        Raises:
+            PublishError: Nothing was published yet.
+            ConfigError: A key that is needed now is away.
+        """
+        with self._locked():
+            live = self._live()
+            if live is None:
+                raise PublishError("only what was published is signed again", f"no publication of {self._assortment}")
+            root = self._root()
+            if self._is_old(root, self._lifetimes.root):
+                log.warning("the root of %s expires %s: renew it with the offline keys", self._assortment, root.expires)
+            targets = live.targets
+            if self._is_old(targets, self._lifetimes.targets):
+                targets = self._stamped(targets, Targets.type, self._lifetimes.targets)
+            return self._write_over(live, targets, self._renewed_models(live.models))
+
+    def live_version(self) -> PublishedVersion | None:
+        """What devices get now; None before the first publication."""
+        live = self._live()
+        return live.version if live else None
+
+    def root_sha256(self) -> str:
+        """The digest of 1.root.json in hex, which enrolment tokens carry. Raises PublishError before `create`."""
+        return hashlib.sha256(self._read("1.root.json")).hexdigest()
+
+    def _first_root(self) -> Root:
+        root = Root(version=1, expires=self._clock() + self._lifetimes.root)
+        for signer in self._keys.all_root_signers():
+            root.add_key(signer.public_key, Root.type)
+        root.roles[Root.type].threshold = ROOT_THRESHOLD
+        for role, signer in self._keys.create_online(self._assortment).items():
+            root.add_key(signer.public_key, role)
+        key = self._keys.models_signer().public_key
+        models = DelegatedRole(MODELS_ROLE, [key.keyid], threshold=1, terminating=True, paths=[MODEL_TARGET])
+        pins = RootPins.of(self._assortment, Delegations({key.keyid: key}, {MODELS_ROLE: models}))
+        root.unrecognized_fields[ROOT_FIELD] = pins.field()
+        return root
+
+    def _write_root(self, root: Root) -> None:
+        metadata = Metadata(root)
+        for signer in self._keys.root_signers():
+            metadata.sign(signer, append=True)
+        DISK.write_file(self._root_path(root.version), metadata.to_bytes())
+
+    def _checked_generation(self, manifest: bytes) -> int:
+        try:
+            parsed = Manifest.FromString(manifest)
+        except DecodeError as error:
+            raise PublishError("what is published is a Manifest message", str(error)) from error
+        if parsed.assortment != self._assortment:
+            raise PublishError(f"the repository {self._assortment} publishes its own assortment", parsed.assortment)
+        if parsed.generation < 1:
+            raise PublishError("generations count from 1", str(parsed.generation))
+        return parsed.generation
+
+    def _new_targets(self, manifest: bytes, generation: int) -> Targets:
+        target = self._write_target(MANIFEST_TARGET, manifest)
+        target.unrecognized_fields["custom"] = {GENERATION_FIELD: generation}
+        unsigned = Targets(targets={MANIFEST_TARGET: target}, delegations=self._delegations())
+        return self._stamped(unsigned, Targets.type, self._lifetimes.targets)
+
+    def _new_models(self, model: bytes) -> Targets:
+        unsigned = Targets(targets={MODEL_TARGET: self._write_target(MODEL_TARGET, model)})
+        return self._stamped(unsigned, MODELS_ROLE, self._lifetimes.models)
+
+    def _renewed_models(self, models: Targets) -> Targets:
+        """The same model, with a new expiry when it is time and the key is here."""
+        if not self._is_old(models, self._lifetimes.models):
+            return models
+        if self._keys.models_key_is_here:
+            return self._stamped(models, MODELS_ROLE, self._lifetimes.models)
+        log.warning("the signature of %s's model expires %s: bring the models key", self._assortment, models.expires)
+        return models
+
+    def _write_over(self, live: _Live | None, targets: Targets, models: Targets) -> PublishedVersion:
+        """Write those of targets and models that are new, then the snapshot and the timestamp over them."""
+        snapshot = live.snapshot if live else Snapshot(meta={})
+        meta = dict(snapshot.meta)
+        if live is None or models is not live.models:
+            meta[f"{MODELS_ROLE}.json"] = self._write(models, MODELS_ROLE, self._keys.models_signer())
+        if live is None or targets is not live.targets:
+            meta["targets.json"] = self._write(targets, Targets.type, self._online(Targets.type))
+        snapshot_meta = live.timestamp.snapshot_meta if live else None
+        if snapshot_meta is None or meta != snapshot.meta or self._is_old(snapshot, self._lifetimes.snapshot):
+            snapshot = self._stamped(Snapshot(meta=meta), Snapshot.type, self._lifetimes.snapshot)
+            snapshot_meta = self._write(snapshot, Snapshot.type, self._online(Snapshot.type))
+        timestamp = self._timestamp_over(snapshot_meta, live.timestamp.version if live else 0)
+        return _Live(timestamp, snapshot, targets, models).version
+
+    def _timestamp_over(self, snapshot_meta: MetaFile, last_version: int) -> Timestamp:
+        """Replace timestamp.json: the moment at which the new version is there."""
+        now = self._clock()
+        seconds = int(now.timestamp())
+        timestamp = Timestamp(
+            version=max(last_version + 1, seconds),
+            expires=now + self._lifetimes.timestamp,
+            snapshot_meta=snapshot_meta,
+            unrecognized_fields={SIGNED_AT_FIELD: seconds},
+        )
+        data = self._signed_bytes(timestamp, Timestamp.type, self._online(Timestamp.type))
+        DISK.write_file(self.metadata / "timestamp.json", data)
+        return timestamp
+
+    def _stamped(self, signed: _Role, role: str, lifetime: timedelta) -> _Role:
+        """A copy with the next version and a new expiry. Numbers of files that a killed run left are not used again."""
+        now = self._clock()
+        last = max((int(path.name.split(".")[0]) for path in self.metadata.glob(f"*.{role}.json")), default=0)
+        stamped = copy.deepcopy(signed)
+        stamped.version = max(last + 1, int(now.timestamp()))
+        stamped.expires = now + lifetime
+        return stamped
+
+    def _write(self, signed: _Role, role: str, signer: CryptoSigner) -> MetaFile:
+        """Write `N.<role>.json`; what the role above says of it is returned."""
+        data = self._signed_bytes(signed, role, signer)
+        DISK.write_file(self.metadata / f"{signed.version}.{role}.json", data)
+        return MetaFile.from_data(signed.version, data, ["sha256"])
+
+    def _signed_bytes(self, signed: _Role, role: str, signer: CryptoSigner) -> bytes:
+        metadata = Metadata(signed)
+        metadata.sign(signer)
+        delegator = Targets(delegations=self._delegations()) if role == MODELS_ROLE else self._root()
+        try:
+            delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except RepositoryError as error:
+            raise PublishError(f"{role} is signed by the key that the root names", "another key", str(error)) from error
+        return metadata.to_bytes()
+
+    def _write_target(self, name: str, data: bytes) -> TargetFile:
+        target = TargetFile.from_data(name, data, ["sha256"])
+        DISK.write_file(self.targets / published_target_name(name, target.hashes["sha256"]), data)
+        return target
+
+    def _live(self) -> _Live | None:
+        if not (self.metadata / "timestamp.json").exists():
+            return None
+        timestamp = self._load(Timestamp, "timestamp.json")
+        snapshot = self._load(Snapshot, f"{timestamp.snapshot_meta.version}.snapshot.json")
+        targets, models = (
+            self._load(Targets, f"{snapshot.meta[f'{role}.json'].version}.{role}.json")
+            for role in (Targets.type, MODELS_ROLE)
+        )
+        return _Live(timestamp, snapshot, targets, models)
+
+    def _root(self) -> Root:
+        version = 1
+        while self._root_path(version + 1).exists():
+            version += 1
+        return self._load(Root, f"{version}.root.json")
+
+    def _delegations(self) -> Delegations:
+        return RootPins.read(self._root()).parsed()
+
+    def _load(self, kind: type[_Role], name: str) -> _Role:
+        try:
+            signed = Metadata.from_bytes(self._read(name)).signed
+        except RepositoryError as error:
+            raise PublishError("published metadata is readable", f"{name}: {error}", "restore it") from error
+        if not isinstance(signed, kind):
+            raise PublishError(f"{name} is of type {kind.type}", signed.type, "restore it")
+        return signed
+
+    def _read(self, name: str) -> bytes:
+        path = self.metadata / name
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise PublishError(
+                "the repository is there", f"{path}: {error.strerror}", "create or restore it"
+            ) from error
+
+    def _root_path(self, version: int) -> Path:
+        return self.metadata / f"{version}.root.json"
+
+    def _online(self, role: str) -> CryptoSigner:
+        return self._keys.online_signer(self._assortment, role)
+
+    def _is_old(self, signed: Signed, lifetime: timedelta) -> bool:
+        return signed.expires - self._clock() < lifetime / 2
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer, of any process: a daily signing may meet a publication. Raises StoreError when there is one."""
+        if not self.metadata.is_dir():
+            raise PublishError("the repository is there", f"no folder {self.metadata}", "create it first")
+        with DISK.lock(self._folder / ".lock"):
+            yield
+
+
+def _names(targets: Targets, name: str, data: bytes) -> bool:
+    """True when the metadata names these bytes."""
+    return targets.targets[name].hashes["sha256"] == hashlib.sha256(data).hexdigest()
