@@ -14,7 +14,7 @@ from skuscan.proto.catalogue_pb2 import RECORD_KIND_PRODUCT, RECORD_KIND_REFEREN
 
 MANIFEST_FORMAT = 1
 # Part of URLs, of folder names and of the enrolment token, whose parts are split at dots.
-_ASSORTMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ASSORTMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _WHOLE = 100  # per cent
 
 
@@ -65,10 +65,10 @@ def check_manifest(manifest: Manifest) -> None:
 
 
 def check_assortment(name: str) -> None:
-    """An assortment's name has 1 to 64 letters, digits, `_` and `-`. Raises BundleError otherwise."""
+    """An assortment's name has 1 to 64 small letters, digits, `_` and `-`. Raises BundleError otherwise."""
     if not _ASSORTMENT.fullmatch(name):
         raise BundleError(
-            "an assortment's name has 1 to 64 letters, digits, _ and -, a letter or digit first", repr(name)
+            "an assortment's name has 1 to 64 of a-z, 0-9, _ and -, a letter or digit first", repr(name)
         )
 
 

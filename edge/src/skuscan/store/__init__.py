@@ -1,0 +1,1 @@
+"""The device's disk: blobs, generations, and which generation is live."""
