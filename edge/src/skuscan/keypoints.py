@@ -1,0 +1,313 @@
+"""ORB keypoints of queries and references, the choice of a reference's few, and their packed form.
+
+A query keeps what the detector finds strongest. A reference travels to every device, so it keeps few, and these must be
+the ones that a hand-held photo will show again:
+
+1. detect many candidates (Rublee et al. 2011, "ORB: an efficient alternative to SIFT or SURF");
+2. draw a few cheap field views (turned, tilted, small, blurred), detect again, and count for each candidate the views
+   in which a keypoint stands at its place with nearly its descriptor;
+3. take them greedily by that worth, each pick lowering the worth of its neighbours, so that they spread over the
+   package; candidates whose patch reaches into the plain background around a cut-out count for less.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.errors import BundleError, ModelError
+from skuscan.picture import fit_longest_side
+from skuscan.proto.bundle_pb2 import KeypointSpec
+
+DESCRIPTOR_BYTES = 32  # ORB's 256 bits
+PATCH_SIZE = 31  # px at the keypoint's own scale, ORB's descriptor patch
+MAX_KEYPOINTS = 1024  # in one packed set
+MAX_SIDE = 4096  # px, of the fitted frame
+
+_FORMAT = 1
+_HEADER = struct.Struct("<BHHH")  # format, count, width, height
+_STEPS_PER_PIXEL = 8  # a packed coordinate is a multiple of 1/8 px
+_ANGLE_STEPS = 32  # a packed angle is a multiple of 11.25 degrees
+_OCTAVES = 8  # three bits
+_PLAIN_RANGE = 6  # grey levels that JPEG adds to a plain background
+
+FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]
+Grey = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Keypoints of one picture, in the frame to which it was fitted.
+
+    Attributes:
+        xy: (N, 2) float32, px.
+        descriptors: (N, 32) uint8, 256 bits each.
+        octaves: (N,) uint8, pyramid level, 0 the finest.
+        angles: (N,) float32, degrees in [0, 360).
+        width: px, of the fitted frame.
+        height: px.
+    """
+
+    xy: FloatArray
+    descriptors: ByteArray
+    octaves: ByteArray
+    angles: FloatArray
+    width: int
+    height: int
+
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    @classmethod
+    def empty(cls, width: int = 1, height: int = 1) -> "Keypoints":
+        """A picture on which nothing was found."""
+        return cls(
+            np.zeros((0, 2), np.float32),
+            np.zeros((0, DESCRIPTOR_BYTES), np.uint8),
+            np.zeros(0, np.uint8),
+            np.zeros(0, np.float32),
+            width,
+            height,
+        )
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Keypoints":
+        """The keypoints of some rows, in their order."""
+        return Keypoints(
+            self.xy[rows], self.descriptors[rows], self.octaves[rows], self.angles[rows], self.width, self.height
+        )
+
+
+@dataclass(frozen=True)
+class DrawnView:
+    """One cheap field view of a reference: turned, squeezed along an axis as by a tilt, shrunk, blurred."""
+
+    turn: float  # degrees
+    squeeze_x: float  # factor
+    squeeze_y: float  # factor
+    scale: float  # factor
+    blur: float  # px, standard deviation, after shrinking
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """How a reference's keypoints are chosen. A choice changes no descriptor, and so no feature space."""
+
+    views: tuple[DrawnView, ...] = (
+        DrawnView(turn=0, squeeze_x=1.0, squeeze_y=1.0, scale=0.5, blur=1.0),
+        DrawnView(turn=12, squeeze_x=0.8, squeeze_y=0.9, scale=0.35, blur=0.6),
+    )
+    view_keypoints: int = 500
+    place_tolerance: float = 4.0  # px at the keypoint's own scale
+    descriptor_tolerance: int = 60  # bits of 256
+    response_share: float = 0.1  # of one view's worth, given to the strongest candidate: breaks ties
+    crowding: float = 0.2  # worth that a pick takes from a candidate at its own place
+    crowding_radius: float = 15.0  # px, where that has fallen to 0.6 of it
+
+
+class KeypointExtractor:
+    """Finds keypoints as one spec says. Immutable; safe in any thread.
+
+    Args:
+        spec: Of the model's artefact.
+        selection: How a reference's keypoints are chosen.
+
+    Raises:
+        ModelError: The spec asks for another detector, another version of it, or impossible numbers.
+    """
+
+    VERSION: Final = "orb-1"
+
+    def __init__(self, spec: KeypointSpec, selection: SelectionOptions | None = None) -> None:
+        if (spec.detector, spec.extractor_version) != ("orb", self.VERSION):
+            raise ModelError(
+                f"keypoints are those of detector orb, extractor {self.VERSION}",
+                f"{spec.detector!r}, {spec.extractor_version!r}",
+                "update skuscan",
+            )
+        counts = (spec.query_keypoints, spec.reference_keypoints, spec.candidate_keypoints)
+        sound = 1 <= spec.levels <= _OCTAVES and 1.01 <= spec.scale_factor <= 2 and 0 < spec.longest_side <= MAX_SIDE
+        if not sound or min(counts) < 1 or spec.reference_keypoints > MAX_KEYPOINTS:
+            raise ModelError("a keypoint spec has possible numbers", str(spec))
+        self._spec = spec
+        self._selection = selection or SelectionOptions()
+
+    def query(self, rgb: ByteArray) -> Keypoints:
+        """The strongest keypoints of a scan.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+        """
+        return self._detect(self._grey(rgb), self._spec.query_keypoints)
+
+    def reference(self, rgb: ByteArray) -> Keypoints:
+        """The keypoints of a catalogue picture that its field photos will show again, best first.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+        """
+        grey = self._grey(rgb)
+        candidates = self._detect(grey, self._spec.candidate_keypoints)
+        if not len(candidates):
+            return candidates
+        worth = self._survivals(grey, candidates) * (1 - _background_share(grey, candidates, self._spec.scale_factor))
+        return candidates.take(_spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection))
+
+    def _grey(self, rgb: ByteArray) -> Grey:
+        fitted = fit_longest_side(rgb, self._spec.longest_side)
+        return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    def _detect(self, grey: Grey, count: int) -> Keypoints:
+        height, width = grey.shape
+        coarsest = self._spec.scale_factor ** (self._spec.levels - 1)
+        if min(height, width) < max(PATCH_SIZE, coarsest):  # ORB fails where a level has no pixel
+            return Keypoints.empty(width, height)
+        found, descriptors = self._orb(count).detectAndCompute(grey, None)
+        if descriptors is None:
+            return Keypoints.empty(width, height)
+        return Keypoints(
+            np.array([k.pt for k in found], np.float32),
+            np.asarray(descriptors, np.uint8),
+            np.array([k.octave for k in found], np.uint8),
+            np.array([k.angle for k in found], np.float32) % np.float32(360),
+            width,
+            height,
+        )
+
+    def _orb(self, count: int) -> cv2.ORB:
+        spec = self._spec
+        return cv2.ORB.create(
+            nfeatures=count,
+            scaleFactor=spec.scale_factor,
+            nlevels=spec.levels,
+            patchSize=PATCH_SIZE,
+            fastThreshold=spec.fast_threshold,
+        )
+
+    def _survivals(self, grey: Grey, candidates: Keypoints) -> FloatArray:
+        """(N,) float32: in how many drawn views a candidate is found again; responses break ties."""
+        options = self._selection
+        worth = np.linspace(options.response_share, 0, len(candidates), dtype=np.float32)
+        for view in options.views:
+            drawn, matrix = _draw(grey, view)
+            seen = self._detect(drawn, options.view_keypoints)
+            if len(seen):
+                sizes = self._spec.scale_factor ** candidates.octaves.astype(np.float32) * view.scale
+                reach = options.place_tolerance * np.maximum(1, sizes)
+                worth += _found_again(candidates, seen, matrix, reach, options.descriptor_tolerance)
+        return worth
+
+
+def pack(keypoints: Keypoints) -> bytes:
+    """The little-endian form of a reference's keypoints: 7 bytes, then 37 a keypoint.
+
+    Format, count, width, height; then all coordinates (two uint16 of 1/8 px), all poses (octave in the low three bits,
+    angle in steps of 11.25 degrees in the high five), all descriptors.
+    """
+    if len(keypoints) > MAX_KEYPOINTS:
+        raise ValueError(f"at most {MAX_KEYPOINTS} keypoints are packed, not {len(keypoints)}")
+    xy = np.rint(keypoints.xy * _STEPS_PER_PIXEL).astype("<u2")
+    angles = np.rint(keypoints.angles * (_ANGLE_STEPS / 360)).astype(np.uint8) % _ANGLE_STEPS
+    poses = (angles << 3) | keypoints.octaves
+    header = _HEADER.pack(_FORMAT, len(keypoints), keypoints.width, keypoints.height)
+    return b"".join((header, xy.tobytes(), poses.tobytes(), keypoints.descriptors.tobytes()))
+
+
+def unpack(data: bytes) -> Keypoints:
+    """Read what `pack` wrote. Raises BundleError for anything else."""
+    if len(data) < _HEADER.size:
+        raise BundleError(f"packed keypoints have a header of {_HEADER.size} bytes", f"{len(data)} bytes")
+    version, count, width, height = _HEADER.unpack_from(data)
+    if version != _FORMAT:
+        raise BundleError(f"packed keypoints have format {_FORMAT}", f"format {version}", "update skuscan")
+    if count > MAX_KEYPOINTS or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise BundleError(
+            f"packed keypoints are at most {MAX_KEYPOINTS} in a frame of at most {MAX_SIDE} px",
+            f"{count} keypoints, {width} x {height} px",
+        )
+    if len(data) != _HEADER.size + count * (4 + 1 + DESCRIPTOR_BYTES):
+        raise BundleError(f"{count} packed keypoints have one length", f"{len(data)} bytes")
+    steps = np.frombuffer(data, "<u2", 2 * count, _HEADER.size).reshape(count, 2)
+    poses = np.frombuffer(data, np.uint8, count, _HEADER.size + 4 * count)
+    descriptors = np.frombuffer(data, np.uint8, count * DESCRIPTOR_BYTES, _HEADER.size + 5 * count)
+    if (steps > np.array([width, height]) * _STEPS_PER_PIXEL).any():
+        raise BundleError("packed keypoints lie in their frame", f"one beyond {width} x {height} px")
+    return Keypoints(
+        steps.astype(np.float32) / np.float32(_STEPS_PER_PIXEL),
+        descriptors.reshape(count, DESCRIPTOR_BYTES),
+        poses & np.uint8(_OCTAVES - 1),
+        (poses >> 3).astype(np.float32) * np.float32(360 / _ANGLE_STEPS),
+        width,
+        height,
+    )
+
+
+def _draw(grey: Grey, view: DrawnView) -> tuple[Grey, FloatArray]:
+    """A view of a picture, and the (2, 3) float32 that maps the picture's pixels into it."""
+    turn = np.deg2rad(view.turn)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = np.diag([view.squeeze_x, view.squeeze_y]) @ rotation * view.scale
+    height, width = grey.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) @ linear.T
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    matrix = np.column_stack([linear, -low])
+    size = (max(1, int(np.ceil(high[0] - low[0]))), max(1, int(np.ceil(high[1] - low[1]))))
+    # Shrinking without a blur first would draw corners that no camera shows.
+    smooth = cv2.GaussianBlur(grey, (0, 0), 0.5 / view.scale)
+    drawn = cv2.warpAffine(smooth, matrix, size, flags=cv2.INTER_LINEAR, borderValue=255)
+    return np.asarray(cv2.GaussianBlur(drawn, (0, 0), view.blur), np.uint8), matrix.astype(np.float32)
+
+
+def _found_again(
+    candidates: Keypoints, seen: Keypoints, matrix: FloatArray, reach: FloatArray, tolerance: int
+) -> npt.NDArray[np.bool_]:
+    """(N,) bool: whether a keypoint of the view stands where the candidate should, with nearly its descriptor."""
+    places = candidates.xy @ matrix[:, :2].T + matrix[:, 2]
+    order = np.argsort(seen.xy[:, 0], kind="stable")
+    across = seen.xy[order, 0]
+    first = np.searchsorted(across, places[:, 0] - reach)
+    in_strip = np.searchsorted(across, places[:, 0] + reach, side="right") - first
+    rows = np.repeat(np.arange(len(places)), in_strip)
+    columns = order[np.arange(len(rows)) - np.repeat(np.cumsum(in_strip) - in_strip, in_strip) + first[rows]]
+    off = places[rows] - seen.xy[columns]
+    close = (off * off).sum(axis=1) < reach[rows] ** 2
+    rows, columns = rows[close], columns[close]
+    unlike = candidates.descriptors[rows] ^ seen.descriptors[columns]
+    differing = np.unpackbits(unlike, axis=1).sum(axis=1, dtype=np.int32)
+    found = np.zeros(len(candidates), np.bool_)
+    found[rows[differing <= tolerance]] = True
+    return found
+
+
+def _background_share(grey: Grey, keypoints: Keypoints, scale_factor: float) -> FloatArray:
+    """(N,) float32: the share of a keypoint's patch that is the plain background around a cut-out.
+
+    The background is what a flood from the four corners reaches without leaving a corner's own grey.
+    """
+    height, width = grey.shape
+    flooded = np.zeros((height + 2, width + 2), np.uint8)
+    flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
+    for corner in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
+        cv2.floodFill(grey, flooded, corner, 0, _PLAIN_RANGE, _PLAIN_RANGE, flags)
+    sums = cv2.integral(flooded[1:-1, 1:-1])
+    half = (PATCH_SIZE / 2) * scale_factor ** keypoints.octaves.astype(np.float32)[:, None]
+    limits = np.array([width, height])
+    x0, y0 = np.clip(np.rint(keypoints.xy - half), 0, limits).astype(np.intp).T
+    x1, y1 = np.clip(np.rint(keypoints.xy + half), 0, limits).astype(np.intp).T
+    inside = sums[y1, x1] - sums[y0, x1] - sums[y1, x0] + sums[y0, x0]
+    return np.asarray(inside / np.maximum(1, (x1 - x0) * (y1 - y0)), np.float32)
+
+
+def _spread_out(xy: FloatArray, worth: FloatArray, count: int, options: SelectionOptions) -> npt.NDArray[np.intp]:
+    """Rows of the keypoints to keep, best first: each pick takes worth from its neighbours."""
+    left = worth.astype(np.float64)
+    picks = np.zeros(min(count, len(xy)), np.intp)
+    for i in range(len(picks)):
+        picks[i] = best = int(np.argmax(left))
+        away = xy - xy[best]
+        left -= options.crowding * np.exp((away * away).sum(axis=1) / (-2 * options.crowding_radius**2))
+        left[best] = -np.inf
+    return picks
