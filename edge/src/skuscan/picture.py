@@ -134,10 +134,20 @@ def _check_size(width: int, height: int, name: str, limits: PictureLimits) -> No
         )
 
 
+def _check_length(length: int, name: str, limits: PictureLimits) -> None:
+    if length == 0:
+        raise PictureError("a picture has bytes", f"{name}0 bytes", "take it or copy it again")
+    if length > limits.max_bytes:
+        rule = f"a picture has at most {limits.max_bytes:,} bytes"
+        raise PictureError(rule, f"{name}{length:,} bytes", "save it as JPEG")
+
+
 def _read(path: Path, limits: PictureLimits) -> bytes:
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a folder, or a pipe that would never end
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a folder, or a pipe that would never end
             raise PictureError("a picture is a file", f"{path}: something else")
+        _check_length(status.st_size, f"{path}: ", limits)
         with path.open("rb") as file:
             return file.read(limits.max_bytes + 1)
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
@@ -147,12 +157,7 @@ def _read(path: Path, limits: PictureLimits) -> bytes:
 
 def _decode(data: bytes, name: str, limits: PictureLimits) -> npt.NDArray[np.uint8]:
     """`name` is what a message begins with: "shelf.jpg: ", or nothing."""
-    if not data:
-        raise PictureError("a picture has bytes", f"{name}0 bytes", "take it or copy it again")
-    if len(data) > limits.max_bytes:
-        raise PictureError(
-            f"a picture has at most {limits.max_bytes:,} bytes", f"{name}{len(data):,} or more", "save it as JPEG"
-        )
+    _check_length(len(data), name, limits)
     try:
         with _QUIET:
             return _pixels(data, name, limits)
