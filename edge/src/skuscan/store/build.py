@@ -1,0 +1,119 @@
+"""Make a generation's folder from blobs, with the memory of one segment and one index.
+
+Per layer and kind: the segments are read one after another, their records streamed into a table. The embeddings are
+read back from the finished reference table in key order, which checks that table on the disk at the same time. Base
+files whose segments are those of the live generation are linked, not made. `contents.json` comes last.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.bundle.records import KINDS
+from skuscan.bundle.segment import SegmentContent, read_segment
+from skuscan.model import EMBEDDING_SIZE
+from skuscan.proto.bundle_pb2 import Manifest, SegmentRef
+from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef, RecordKind, Reference
+from skuscan.store.blobs import BlobFolder
+from skuscan.store.checked_json import write_checked
+from skuscan.store.durable import Disk
+from skuscan.store.generation import CONTENTS_FILE, EMBEDDINGS_FILE, LAYERS, LOCAL_INDEX_FILE, Generation, table_file
+from skuscan.store.pointers import Contents, GenerationName
+from skuscan.store.table import RecordTable, base_entries, delta_entries, write_table
+
+IndexBuilder = Callable[[npt.NDArray[np.int8], Path], None]
+"""Builds an index over (B, 256) int8 rows into a file; `functools.partial(build_annoy, trees=..., seed=...)`."""
+
+
+@dataclass
+class GenerationBuild:
+    """One build.
+
+    Attributes:
+        disk: What writes.
+        blobs: Where the segments are.
+        manifest: What to build.
+        folder: Where to; it is made.
+        reuse: A generation whose base files may be linked; None: make all.
+        build_index: Builds the index here; None: the published one is used, or none.
+    """
+
+    disk: Disk
+    blobs: BlobFolder
+    manifest: Manifest
+    folder: Path
+    reuse: Generation | None = None
+    build_index: IndexBuilder | None = None
+    _files: dict[str, FileRef] = field(default_factory=dict)
+
+    def run(self, name: GenerationName) -> None:
+        """Build.
+
+        Raises:
+            StoreError: A blob is missing or damaged, or the disk fails.
+            BundleError: A segment is not what the manifest says.
+        """
+        for layer in LAYERS:
+            self.disk.make_folder(self.folder / layer)
+            for kind in KINDS:
+                self._make_tables(layer, kind)
+        if self.build_index is not None:
+            self._make_index(self.build_index)
+        write_checked(self.disk, self.folder / CONTENTS_FILE, Contents(name, self._files).to_json())
+
+    def _make_tables(self, layer: str, kind: RecordKind) -> None:
+        table = f"{layer}/{table_file(kind)}"
+        derived = [table, f"{layer}/{EMBEDDINGS_FILE}"] if kind == RECORD_KIND_REFERENCE else [table]
+        if layer == "base" and self.reuse and self._same_base(self.reuse, kind):
+            self._link(self.reuse, derived)
+            return
+        segments = _of_kind(self.manifest, layer, kind)
+        if layer == "base":
+            entries = base_entries(self._read(segments))
+        else:
+            entries = delta_entries(self._read(reversed(segments)))
+        self._files[table] = write_table(self.disk, self.folder / table, kind, entries)
+        if kind == RECORD_KIND_REFERENCE:
+            rows = RecordTable.open(self.folder / table, kind)
+            self._files[derived[1]] = self.disk.write_file(self.folder / derived[1], _embedding_blocks(rows))
+
+    def _same_base(self, other: Generation, kind: RecordKind) -> bool:
+        return _of_kind(self.manifest, "base", kind) == _of_kind(other.manifest, "base", kind)
+
+    def _link(self, other: Generation, paths: list[str]) -> None:
+        for path in paths:
+            self.disk.hardlink_or_copy(other.folder / path, self.folder / path)
+            self._files[path] = other.contents.files[path]
+
+    def _make_index(self, build: IndexBuilder) -> None:
+        path = self.folder / LOCAL_INDEX_FILE
+        reuse = self.reuse
+        if reuse and LOCAL_INDEX_FILE in reuse.contents.files and self._same_base(reuse, RECORD_KIND_REFERENCE):
+            self._link(reuse, [LOCAL_INDEX_FILE])
+            return
+        rows = np.load(self.folder / "base" / EMBEDDINGS_FILE)
+        if len(rows):
+            build(rows, path)
+            self._files[LOCAL_INDEX_FILE] = self.disk.seal(path)
+
+    def _read(self, segments: Iterable[SegmentRef]) -> Iterator[SegmentContent]:
+        return (read_segment(self.blobs.read(segment.file), segment) for segment in segments)
+
+
+def _of_kind(manifest: Manifest, layer: str, kind: RecordKind) -> list[SegmentRef]:
+    segments = manifest.base_segments if layer == "base" else manifest.delta_segments
+    return [segment for segment in segments if segment.kind == kind]
+
+
+def _embedding_blocks(table: RecordTable) -> Iterator[bytes]:
+    """A .npy file of (references, 256) int8 in key order, block by block."""
+    header = io.BytesIO()
+    described = {"descr": "|i1", "fortran_order": False, "shape": (len(table), EMBEDDING_SIZE)}
+    np.lib.format.write_array_header_1_0(header, described)
+    yield header.getvalue()
+    for row in range(len(table)):
+        yield Reference.FromString(table.record(row)).embedding

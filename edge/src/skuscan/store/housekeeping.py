@@ -1,0 +1,180 @@
+"""What keeps a store clean and honest: removing what nobody uses, finding damage, saying how it is."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skuscan.bundle.manifest import manifest_files, parse_manifest
+from skuscan.errors import SkuscanError
+from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, FileRef
+from skuscan.store.durable import TEMPORARY_PREFIX, hash_file
+from skuscan.store.generation import Generation
+from skuscan.store.pointers import GenerationName
+
+if TYPE_CHECKING:
+    from skuscan.store.store import Store
+
+STALE_AFTER_S = 3600  # s; a temporary file that old belongs to no running process
+JOURNAL_LINES = 20  # in a status
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """How a store is.
+
+    Attributes:
+        device_id: Who it is.
+        assortment: What it follows.
+        generation: The one that answers; None: none yet.
+        floor: The highest confirmed one.
+        created_unix_ms: When the generation was published; 0: none yet.
+        age_s: Seconds since then, by this machine's clock.
+        products, references, pairs: Live records.
+        index: "local", "published", or "none" (exact search).
+        degraded: Why something lesser answers than was published; empty: it does not.
+        rejected: Generations that are not tried again, and why.
+        bytes_on_disk: Bytes per folder of the store; a file with two names counts once.
+        journal: The last events, oldest first.
+    """
+
+    device_id: str
+    assortment: str
+    generation: int | None
+    floor: int
+    created_unix_ms: int
+    age_s: float
+    products: int
+    references: int
+    pairs: int
+    index: str
+    degraded: str
+    rejected: dict[int, str]
+    bytes_on_disk: dict[str, int]
+    journal: list[dict[str, Any]]
+
+
+def status(store: "Store") -> StoreStatus:
+    """See `Store.status`."""
+    generation: Generation | None = None
+    degraded = ""
+    try:
+        if store.current() is not None:
+            generation = store.open_generation()
+            degraded = generation.degraded
+    except SkuscanError as error:
+        degraded = str(error)
+    created = generation.manifest.created_unix_ms if generation else 0
+    return StoreStatus(
+        device_id=store.identity.device_id,
+        assortment=store.identity.assortment,
+        generation=generation.number if generation else None,
+        floor=store.floor(),
+        created_unix_ms=created,
+        age_s=max(0.0, time.time() - created / 1000) if generation else 0.0,
+        products=generation.count(RECORD_KIND_PRODUCT) if generation else 0,
+        references=generation.count(RECORD_KIND_REFERENCE) if generation else 0,
+        pairs=generation.count(RECORD_KIND_PAIR) if generation else 0,
+        index=generation.index_origin if generation else "none",
+        degraded=degraded,
+        rejected=store.rejected(),
+        bytes_on_disk=bytes_on_disk(store.path),
+        journal=store.journal.last(JOURNAL_LINES),
+    )
+
+
+def bytes_on_disk(path: Path) -> dict[str, int]:
+    """Bytes per first folder (files at the top: "other"), a file with two names counted once."""
+    sizes: dict[str, int] = {}
+    seen: set[tuple[int, int]] = set()
+    for file in path.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            stat = file.lstat()
+            if not file.is_file() or (stat.st_dev, stat.st_ino) in seen:
+                continue
+            seen.add((stat.st_dev, stat.st_ino))
+            parts = file.relative_to(path).parts
+            name = parts[0] if len(parts) > 1 else "other"
+            sizes[name] = sizes.get(name, 0) + stat.st_size
+    return sizes
+
+
+def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
+    """See `Store.collect_garbage`. When a generation that must stay cannot be opened, nothing is removed."""
+    current = store.read_current()
+    if current is None:
+        return 0
+    wanted = {store.blobs.path(ref) for ref in keep}
+    try:
+        for name in current.names():
+            wanted.update(store.blobs.path(ref) for ref in store.open_generation(name.number).files())
+    except SkuscanError as error:
+        store.journal.note("kept", current.live.number, f"nothing is removed while a generation is damaged: {error}")
+        return 0
+    before = sum(bytes_on_disk(store.path).values())
+    for blob in list(store.blobs.files()):
+        if blob not in wanted:
+            store.disk.remove(blob)
+    numbers = {str(name.number) for name in current.names()}
+    for folder in (store.path / "generations").iterdir():
+        if folder.name not in numbers and int(folder.name) < current.live.number:
+            store.disk.remove_folder(folder)
+    for folder in (store.path / "tmp").glob("build-*"):  # the lock is held: no build is under way
+        store.disk.remove_folder(folder)
+    for leftover in _stale_files(store.path):
+        store.disk.remove(leftover)
+    return before - sum(bytes_on_disk(store.path).values())
+
+
+def sweep(store: "Store") -> list[FileRef]:
+    """See `Store.sweep`."""
+    current = store.read_current()
+    lost: dict[bytes, FileRef] = {}
+    for name in current.names() if current else []:
+        for ref in _needed_files(store, name):
+            if not store.blobs.is_intact(ref):
+                store.blobs.remove(ref)
+                store.journal.note("damaged", name.number, str(store.blobs.path(ref)))
+                lost[ref.sha256] = ref
+        if not _folder_is_intact(store, name):
+            with contextlib.suppress(SkuscanError):
+                store.repair(name, "the sweep found damage")
+    return list(lost.values())
+
+
+def _needed_files(store: "Store", name: GenerationName) -> Iterator[FileRef]:
+    """The blobs that must be whole; one that was never fetched (an index, a display picture) may be absent."""
+    try:
+        generation = store.open_generation(name.number)
+        optional = {generation.manifest.annoy.file.sha256}
+        optional.update(product.display.sha256 for product in generation.products())
+        files: Iterable[FileRef] = list(generation.files())
+    except SkuscanError:
+        optional = set()
+        files = _files_without_folder(store, name)
+    return (ref for ref in files if ref.sha256 not in optional or store.blobs.path(ref).exists())
+
+
+def _files_without_folder(store: "Store", name: GenerationName) -> list[FileRef]:
+    with contextlib.suppress(SkuscanError):
+        return [name.manifest, name.model, *manifest_files(parse_manifest(store.blobs.read(name.manifest)))]
+    return [name.manifest, name.model]
+
+
+def _folder_is_intact(store: "Store", name: GenerationName) -> bool:
+    try:
+        generation = store.open_generation(name.number)
+        return all(hash_file(generation.folder / path) == ref for path, ref in generation.contents.files.items())
+    except SkuscanError:
+        return False
+
+
+def _stale_files(path: Path) -> list[Path]:
+    stale = []
+    for file in path.rglob(f"{TEMPORARY_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > STALE_AFTER_S:
+                stale.append(file)
+    return stale

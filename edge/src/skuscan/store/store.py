@@ -1,0 +1,374 @@
+"""The device's store: what `skuscan enrol` makes, the sync agent fills and the recogniser reads.
+
+    identity.json  CURRENT  floor  lock  journal.jsonl  blobs/sha256/..  generations/<number>/  trial/  tuf/  tmp/
+
+An update, by the one writer that holds the lock:
+
+1. Blobs are adopted, each checked against its digest.
+2. `prepare` derives `generations/<n>/` in `tmp/`, compares the state it came to with the one that was signed, and
+   moves the folder in.
+3. `activate` puts the generation on trial. When its probes answer right, `floor` is raised and then CURRENT is
+   replaced, in one rename: only now is it live. Otherwise the generation is rejected and nothing has changed.
+
+Readers take no lock. They look at CURRENT between two scans, and keep what they have opened. A live generation that is
+found damaged at opening is made again from its blobs; failing that, the previous one answers and says so.
+"""
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from skuscan.bundle.manifest import manifest_files, parse_manifest
+from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError
+from skuscan.model import Model, parse_artifact
+from skuscan.proto.bundle_pb2 import Manifest
+from skuscan.proto.catalogue_pb2 import RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, FileRef
+from skuscan.store import housekeeping
+from skuscan.store.blobs import BlobFolder
+from skuscan.store.build import GenerationBuild, IndexBuilder
+from skuscan.store.checked_json import read_checked, write_checked
+from skuscan.store.durable import DISK, PRIVATE_MODE, Disk
+from skuscan.store.generation import CONTENTS_FILE, Generation, check_feature_space
+from skuscan.store.journal import Journal
+from skuscan.store.pointers import Contents, Current, DeviceIdentity, GenerationName
+from skuscan.store.trials import CRASHES_ALLOWED, Trials
+
+Probe = Callable[[Generation], None]
+"""Asks a generation its probes; raises an error when an answer is wrong."""
+
+FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
+IDENTITY_FILE = "identity.json"
+BUILD_PREFIX = "build-"  # of folders in tmp/ that belong to this module
+_OPEN_ATTEMPTS = 3  # another process may activate and clean up between reading CURRENT and opening
+
+
+class Store:
+    """One device's store. `create` and `open` make it; safe in any thread, for any number of processes.
+
+    Attributes:
+        path: Its folder.
+        identity: Who the device is.
+        blobs: The immutable files.
+        disk: What writes.
+        lock: Held by the one writer; the methods that write take it, and an agent may hold it around several of them.
+    """
+
+    def __init__(self, path: Path, identity: DeviceIdentity, disk: Disk) -> None:
+        self.path = path
+        self.identity = identity
+        self.disk = disk
+        self.blobs = BlobFolder(path / "blobs", disk)
+        self.lock = disk.lock(path / "lock")
+        self.journal = Journal(path / "journal.jsonl", disk)
+        self._trials = Trials(path / "trial", disk)
+        self._answering: tuple[object, int | None] | None = None  # CURRENT's signature, and what answers by it
+
+    @classmethod
+    def create(cls, path: Path, identity: DeviceIdentity, disk: Disk = DISK) -> "Store":
+        """Make a store. Raises StoreError when there is one already, or the disk fails."""
+        path = Path(path)
+        if (path / IDENTITY_FILE).exists():
+            raise StoreError("a device is enrolled once", f"{path} is a store already", "remove it to enrol again")
+        for folder in FOLDERS:
+            disk.make_folder(path / folder)
+        write_checked(disk, path / IDENTITY_FILE, identity.to_json(), PRIVATE_MODE)
+        return cls(path, identity, disk)
+
+    @classmethod
+    def open(cls, path: Path, disk: Disk = DISK) -> "Store":
+        """Open a store; nothing is written. Raises StoreError when there is none."""
+        path = Path(path)
+        if not (path / IDENTITY_FILE).exists():
+            raise StoreError("a device has a store", f"none in {path}", "run `skuscan enrol URL TOKEN`")
+        return cls(path, DeviceIdentity(**read_checked(path / IDENTITY_FILE)), disk)
+
+    def current(self) -> int | None:
+        """The number of the generation that answers, None before the first; cheap enough between two scans."""
+        signature = self._signature()
+        if self._answering is None or self._answering[0] != signature:
+            current = self.read_current()
+            self._answering = (signature, current.live.number if current else None)
+        return self._answering[1]
+
+    def open_generation(self, number: int | None = None) -> Generation:
+        """Open a generation for reading.
+
+        Args:
+            number: Which; None: the one that answers. When that one is damaged it is repaired, else the previous one
+                is opened, whose `degraded` says why.
+
+        Raises:
+            StoreError: There is none, or none that is whole.
+        """
+        if number is not None:
+            return self._open(number)
+        for _ in range(_OPEN_ATTEMPTS):
+            signature, current = self._signature(), self.read_current()
+            if current is None:
+                raise StoreError("a device has a catalogue", f"none yet in {self.path}", "run `skuscan sync`")
+            try:
+                generation = self._open(current.live.number)
+            except SkuscanError as damage:
+                if self._signature() != signature:
+                    continue
+                generation = self._open_another(current, damage)
+            generation.degraded = generation.degraded or current.degraded
+            self._answering = (self._signature(), generation.number)
+            return generation
+        raise StoreError("a generation stays while it is opened", f"{self.path} changes all the time", "try again")
+
+    def check_offer(self, number: int) -> None:
+        """Raises StoreError when a generation may not be activated: below the floor, or rejected before."""
+        if number < self.floor():
+            raise StoreError("an update never goes back", f"generation {number}, {self.floor()} was confirmed")
+        if number in self.rejected():
+            raise StoreError("a rejected generation is not tried again", f"{number}: {self.rejected()[number]}")
+
+    def prepare(self, manifest_bytes: bytes, model_bytes: bytes, build_index: IndexBuilder | None = None) -> int:
+        """Derive a generation from blobs that are all here. What is live does not change.
+
+        Args:
+            manifest_bytes: The target `manifest`, its signature verified.
+            model_bytes: The target `model`, its signature verified.
+            build_index: Builds the search index here; None: the published file is used if it was fetched.
+
+        Returns:
+            The generation's number.
+
+        Raises:
+            StoreError: A file is missing or damaged, the generation may not be activated, or the disk fails.
+            BundleError: What was published is not what was signed; the generation is rejected.
+            FeatureSpaceError: References and model do not belong together; the generation is rejected.
+            ModelError: The model cannot be used; the generation is rejected.
+        """
+        manifest = parse_manifest(manifest_bytes)
+        if manifest.assortment != self.identity.assortment:
+            raise BundleError(f"the device follows {self.identity.assortment}", f"a manifest of {manifest.assortment}")
+        with self.lock:
+            current = self.read_current()
+            if current and manifest.generation == current.live.number and not current.degraded:
+                return manifest.generation
+            self.check_offer(manifest.generation)
+            try:
+                self._check_model(manifest, model_bytes)
+                name = GenerationName(manifest.generation, self.blobs.put(manifest_bytes), self.blobs.put(model_bytes))
+                if not self._is_prepared(name):
+                    self._build(name, manifest, build_index)
+            except (BundleError, FeatureSpaceError, ModelError) as error:
+                self._reject(manifest.generation, error)
+                raise
+        return manifest.generation
+
+    def activate(self, number: int, probe: Probe) -> None:
+        """Put a prepared generation on trial, and make it live when it passes.
+
+        Args:
+            number: As `prepare` gave it.
+            probe: Asks the generation its probes and raises an error when an answer is wrong.
+
+        Raises:
+            StoreError: It failed its trial or may not be tried; the previous generation goes on answering.
+        """
+        with self.lock:
+            current = self.read_current()
+            if current and current.live.number == number and not current.degraded:
+                return
+            self.check_offer(number)
+            if self._trials.crashes(number) > CRASHES_ALLOWED:
+                self._reject(number, "it ended its process on every trial")
+                self.check_offer(number)
+            name = self._try(number, probe)
+            write_checked(self.disk, self.path / "floor", {"generation": number})
+            self._write_current(Current(name, _before(current, number)))
+            self.journal.note("live", number)
+            with contextlib.suppress(StoreError):
+                self._trials.forget(number)
+
+    def floor(self) -> int:
+        """The highest confirmed generation: none below it is accepted from outside."""
+        path = self.path / "floor"
+        try:
+            return int(read_checked(path)["generation"])
+        except StoreError:
+            return max(self._complete(), default=0) if path.exists() else 0
+
+    def rejected(self) -> dict[int, str]:
+        """Generations above the floor that are not tried again, and why."""
+        return self._trials.rejected()
+
+    def collect_garbage(self, keep: Iterable[FileRef] = ()) -> int:
+        """Remove what neither the live nor the previous generation uses: bytes freed.
+
+        Args:
+            keep: Further blobs to leave, such as those of an update under way.
+
+        Raises:
+            StoreError: Another process writes, or the disk fails.
+        """
+        with self.lock:
+            return housekeeping.collect_garbage(self, keep)
+
+    def sweep(self) -> list[FileRef]:
+        """Read every file of the live and the previous generation and repair what can be repaired here.
+
+        Returns:
+            Blobs that must be fetched again and adopted; damaged ones were removed.
+
+        Raises:
+            StoreError: Another process writes, or the disk fails.
+        """
+        with self.lock:
+            return housekeeping.sweep(self)
+
+    def status(self) -> housekeeping.StoreStatus:
+        """How the store is. Never raises for damage: it says so."""
+        return housekeeping.status(self)
+
+    def read_current(self) -> Current | None:
+        """What CURRENT says; when it is damaged or lost, the highest confirmed generations that are here."""
+        try:
+            return Current.from_json(read_checked(self.path / "CURRENT"))
+        except StoreError:
+            numbers = sorted((n for n in self._complete() if n <= self.floor()), reverse=True)
+        names = [self._contents(number).name for number in numbers]
+        return Current(names[0], names[1] if names[1:] else None, "CURRENT is damaged") if names else None
+
+    def folder(self, number: int) -> Path:
+        """A generation's folder."""
+        return self.path / "generations" / str(number)
+
+    def repair(self, name: GenerationName, damage: object) -> None:
+        """Make a generation's folder again from its blobs. The caller holds the lock. Raises SkuscanError."""
+        self._build(name, parse_manifest(self.blobs.read(name.manifest)), None)
+        current = self.read_current()
+        if current is not None:
+            self._write_current(current)  # a new file: other processes notice, and open it again
+        self.journal.note("repaired", name.number, str(damage))
+
+    def _signature(self) -> object:
+        try:
+            stat = (self.path / "CURRENT").stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+    def _open(self, number: int) -> Generation:
+        return Generation.open(self.folder(number), self.blobs)
+
+    def _contents(self, number: int) -> Contents:
+        return Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
+
+    def _complete(self) -> list[int]:
+        """Numbers of the generations whose folder is whole as far as its table of contents says."""
+        numbers = []
+        for folder in (self.path / "generations").glob("[0-9]*"):
+            with contextlib.suppress(StoreError):
+                numbers.append(self._contents(int(folder.name)).name.number)
+        return numbers
+
+    def _open_another(self, current: Current, damage: SkuscanError) -> Generation:
+        """The live generation is damaged: made again if that can be, else the previous one."""
+        with contextlib.suppress(SkuscanError), self.lock:
+            self.repair(current.live, damage)
+            return self._open(current.live.number)
+        if current.previous is None:
+            raise damage
+        generation = self._open(current.previous.number)
+        generation.degraded = f"generation {current.live.number} is damaged: {damage}"
+        with contextlib.suppress(StoreError), self.lock:
+            self._write_current(Current(current.previous, None, generation.degraded))
+            self.journal.note("degraded", generation.number, generation.degraded)
+        return generation
+
+    def _check_model(self, manifest: Manifest, model_bytes: bytes) -> None:
+        if hashlib.sha256(model_bytes).digest() != manifest.model_sha256:
+            raise BundleError("a manifest names its model's SHA-256", "another model", "publish again")
+        artifact = parse_artifact(model_bytes)
+        needed = [artifact.backbone, artifact.head]
+        needed += [ref for ref in manifest_files(manifest) if ref != manifest.annoy.file]
+        missing = [ref for ref in needed if not self.blobs.has(ref)]
+        if missing:
+            raise StoreError("a generation's files are all here", f"{len(missing)} are missing", "run `skuscan sync`")
+        for ref in (artifact.backbone, artifact.head):
+            self.blobs.check(ref)
+        check_feature_space(manifest, Model.open(artifact, self.blobs.path).feature_space)
+
+    def _is_prepared(self, name: GenerationName) -> bool:
+        try:
+            return self._contents(name.number).name == name and bool(self._open(name.number))
+        except SkuscanError:
+            return False
+
+    def _build(self, name: GenerationName, manifest: Manifest, build_index: IndexBuilder | None) -> None:
+        folder = self.path / "tmp" / f"{BUILD_PREFIX}{name.number}-{secrets.token_hex(4)}"
+        old = folder.with_name(f"{folder.name}-old")
+        try:
+            GenerationBuild(self.disk, self.blobs, manifest, folder, self._reusable(name), build_index).run(name)
+            _check_published(Generation.open(folder, self.blobs))
+            if self.folder(name.number).exists():
+                self.disk.rename(self.folder(name.number), old)
+            self.disk.rename(folder, self.folder(name.number))
+        finally:
+            for leftover in (folder, old):
+                with contextlib.suppress(StoreError):
+                    self.disk.remove_folder(leftover)
+
+    def _reusable(self, name: GenerationName) -> Generation | None:
+        current = self.read_current()
+        if current is None or current.live.number == name.number:
+            return None
+        try:
+            return self._open(current.live.number)
+        except SkuscanError:
+            return None
+
+    def _try(self, number: int, probe: Probe) -> GenerationName:
+        """Run a trial. An error that is the generation's own fault rejects it; damage or want of memory does not."""
+        with self._trials.run(number):
+            generation = self._open(number)
+            try:
+                probe(generation)
+            except StoreError:
+                self.disk.remove_folder(self.folder(number))  # to be built again, not to be found damaged again
+                raise
+            except MemoryError:
+                raise
+            except Exception as error:
+                self._reject(number, error)
+                raise StoreError(
+                    "a generation answers its probes before it goes live",
+                    f"generation {number}: {error}",
+                    "the previous one goes on answering; the next publication is tried",
+                ) from error
+        return generation.contents.name
+
+    def _reject(self, number: int, reason: object) -> None:
+        self._trials.reject(number, str(reason))
+        self.journal.note("rejected", number, str(reason))
+        current = self.read_current()
+        if number not in [name.number for name in (current.names() if current else [])]:
+            self.disk.remove_folder(self.folder(number))
+
+    def _write_current(self, current: Current) -> None:
+        write_checked(self.disk, self.path / "CURRENT", current.to_json())
+
+
+def _before(current: Current | None, number: int) -> GenerationName | None:
+    """The generation that comes back when generation `number` is damaged."""
+    if current is None:
+        return None
+    return current.live if current.live.number != number else current.previous
+
+
+def _check_published(built: Generation) -> None:
+    """What was built is what was signed (the state, and how much of it)."""
+    manifest = built.manifest
+    if built.state_digest() != manifest.state_digest:
+        raise BundleError("what goes live equals what was published", "another state digest", "publish again")
+    counted = (built.count(RECORD_KIND_PRODUCT), built.count(RECORD_KIND_REFERENCE))
+    if counted != (manifest.products, manifest.references):
+        raise BundleError(
+            f"the catalogue has {manifest.products} products and {manifest.references} references", f"{counted}"
+        )
