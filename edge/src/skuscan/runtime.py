@@ -106,7 +106,7 @@ class Runtime:
             except (OSError, ValueError, RuntimeError) as error:
                 if name == XNNPACK:  # nothing is left to try
                     raise ModelError("a model is a .tflite that the interpreter takes", f"{path}: {error}") from error
-                fallbacks.append(f"{name}: {_first_line(error)}")
+                fallbacks.append(f"{name}: {_one_line(error)}")
                 continue
             if name == XNNPACK and not _has_delegated_ops(interpreter):
                 fallbacks.append(f"{XNNPACK}: {library} {version} does not apply it to this model")
@@ -181,6 +181,5 @@ def _check_tensor(what: str, details: dict[str, Any], dtype: type[np.generic]) -
         raise ModelError(f"a model's {what} is {dtype.__name__} with one scale", received, "export it to full int8")
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
