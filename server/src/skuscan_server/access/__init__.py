@@ -1,0 +1,1 @@
+"""Who may do what: operators' API keys, enrolment tokens, devices."""

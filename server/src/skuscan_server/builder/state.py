@@ -1,0 +1,68 @@
+"""What is live in an assortment, and noting a new publication. The only writer of these tables."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from sqlalchemy import and_, delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, Pair, RecordKind
+from skuscan_server.builder.delta import Change
+from skuscan_server.builder.pairs import SIMILARITY_DECIMALS, SimilarPair
+from skuscan_server.builder.records import RecordId, StoredRecord
+from skuscan_server.db.batches import batched
+from skuscan_server.db.models import LiveRecord, Publication, Record
+
+
+def live_records(session: Session, assortment: str) -> dict[RecordId, StoredRecord]:
+    """The records of the last publication that the database knows of."""
+    query = (
+        select(Record.kind, Record.key, Record.id, Record.source, Record.sha256, func.length(Record.data))
+        .join(LiveRecord, LiveRecord.record_id == Record.id)
+        .where(LiveRecord.assortment == assortment)
+    )
+    return {
+        (cast(RecordKind, kind), key): StoredRecord(row, source, sha256, length)
+        for kind, key, row, source, sha256, length in session.execute(query)
+    }
+
+
+def live_pairs(session: Session, assortment: str) -> list[SimilarPair]:
+    """The pairs of the last publication."""
+    query = (
+        select(Record.data)
+        .join(LiveRecord, LiveRecord.record_id == Record.id)
+        .where(LiveRecord.assortment == assortment, LiveRecord.kind == RECORD_KIND_PAIR)
+    )
+    pairs = (Pair.FromString(data) for data in session.scalars(query))
+    return [SimilarPair(pair.sku_a, pair.sku_b, round(pair.similarity, SIMILARITY_DECIMALS)) for pair in pairs]
+
+
+def last_publication(session: Session, assortment: str) -> Publication | None:
+    """The newest publication that the database knows of."""
+    query = select(Publication).where(Publication.assortment == assortment)
+    return session.scalars(query.order_by(Publication.generation.desc()).limit(1)).first()
+
+
+def note_publication(
+    session: Session,
+    publication: Publication,
+    change: Change,
+    stored: Mapping[RecordId, StoredRecord],
+) -> None:
+    """Make the changed records live and keep the publication."""
+    assortment = publication.assortment
+    for batch in batched(sorted([*change.withdrawn, *change.put])):
+        by_kind: dict[RecordKind, list[str]] = {}
+        for kind, key in batch:
+            by_kind.setdefault(kind, []).append(key)
+        for kind, keys in by_kind.items():
+            mine = and_(LiveRecord.assortment == assortment, LiveRecord.kind == kind, LiveRecord.key.in_(keys))
+            session.execute(delete(LiveRecord).where(mine))
+    for batch in batched(sorted(change.put)):
+        rows = [
+            {"assortment": assortment, "kind": kind, "key": key, "record_id": stored[kind, key].row}
+            for kind, key in batch
+        ]
+        session.execute(insert(LiveRecord), rows)
+    session.add(publication)

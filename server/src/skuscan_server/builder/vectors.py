@@ -1,0 +1,50 @@
+"""The embeddings of a snapshot's references as one matrix."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import select
+
+from skuscan.embedding import dequantize
+from skuscan.model import EMBEDDING_SIZE
+from skuscan_server.builder.snapshot import SnapshotReference
+from skuscan_server.db.batches import batched
+from skuscan_server.db.models import Feature
+from skuscan_server.db.session import Database
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Rows in the references' key order.
+
+    Attributes:
+        skus: N SKUs.
+        keys: N record keys, ascending.
+        rows: (N, 256) int8, as in `Reference.embedding`.
+    """
+
+    skus: list[str]
+    keys: list[str]
+    rows: npt.NDArray[np.int8]
+
+    def unit(self) -> npt.NDArray[np.float32]:
+        """(N, 256) float32, unit rows."""
+        return dequantize(self.rows)
+
+
+def load_vectors(database: Database, references: list[SnapshotReference], feature_space: bytes) -> Vectors:
+    """Read the embeddings of references, which are sorted by key and whose features are finished."""
+    by_picture: dict[bytes, bytes] = {}
+    with database.read() as session:
+        for chunk in batched(sorted({reference.picture_sha256 for reference in references})):
+            query = select(Feature.picture_sha256, Feature.embedding).where(
+                Feature.picture_sha256.in_(chunk), Feature.feature_space == feature_space
+            )
+            by_picture |= {sha256: embedding for sha256, embedding in session.execute(query)}
+    rows = np.frombuffer(b"".join(by_picture[reference.picture_sha256] for reference in references), np.int8)
+    return Vectors(
+        [reference.sku for reference in references],
+        [reference.key for reference in references],
+        rows.reshape(-1, EMBEDDING_SIZE),
+    )

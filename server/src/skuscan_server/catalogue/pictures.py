@@ -1,0 +1,114 @@
+"""Pictures and the work that was finished on them.
+
+A picture's bytes lie in a folder of blobs; features and display pictures are found again by (picture, feature space)
+and (picture, side). Finished work is committed in batches, so what was killed goes on where it was.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.store.blobs import BlobFolder
+from skuscan_server.db.batches import batched
+from skuscan_server.db.models import Display, Feature
+from skuscan_server.db.session import Database
+from skuscan_server.errors import CatalogueError, TooLargeError
+from skuscan_server.features import Computed, FeaturePool, Refused
+
+
+@dataclass(frozen=True)
+class PictureJob:
+    """A picture to work on; its bytes are read when its turn comes."""
+
+    sha256: bytes
+    read: Callable[[], bytes]
+
+
+def read_picture_file(path: Path, max_bytes: int) -> bytes:
+    """A picture file's bytes. Raises CatalogueError when it is no readable file, TooLargeError when it is too long."""
+    try:
+        if not path.is_file():
+            raise CatalogueError("a picture is a file", f"{path}: {'not a file' if path.exists() else 'not there'}")
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise CatalogueError("a picture is a readable file", f"{path}: {error.strerror}") from error
+    if len(data) > max_bytes:
+        raise TooLargeError(f"a reference picture has at most {max_bytes} bytes", str(path), "scale it down")
+    return data
+
+
+class FinishedWork:
+    """The cache of features and display pictures of one feature space.
+
+    Args:
+        database: Where the work is noted.
+        published: Where display pictures go.
+        feature_space: 32 bytes.
+        display_side: px.
+    """
+
+    def __init__(self, database: Database, published: BlobFolder, feature_space: bytes, display_side: int) -> None:
+        self._database = database
+        self._published = published
+        self.feature_space = feature_space
+        self.display_side = display_side
+
+    def missing(self, pictures: Iterable[bytes]) -> set[bytes]:
+        """Those SHA-256 of pictures whose work is not finished."""
+        wanted = set(pictures)
+        finished: set[bytes] = set()
+        with self._database.read() as session:
+            for chunk in batched(sorted(wanted)):
+                features = select(Feature.picture_sha256).where(
+                    Feature.picture_sha256.in_(chunk), Feature.feature_space == self.feature_space
+                )
+                displays = select(Display.picture_sha256).where(
+                    Display.picture_sha256.in_(chunk), Display.side == self.display_side
+                )
+                finished |= set(session.scalars(features)) & set(session.scalars(displays))
+        return wanted - finished
+
+    def finish(
+        self, jobs: Iterable[PictureJob], pool: FeaturePool, batch: int, on_done: Callable[[int], None]
+    ) -> dict[bytes, Refused]:
+        """Compute what is missing, committing every `batch` pictures. Gives the refused ones back by SHA-256."""
+        refused: dict[bytes, Refused] = {}
+        pending: list[tuple[bytes, Computed]] = []
+        for sha256, result in pool.map((job.sha256, job.read()) for job in jobs):
+            if isinstance(result, Refused):
+                refused[sha256] = result
+            else:
+                pending.append((sha256, result))
+            if len(pending) >= batch:
+                self._commit(pending)
+                pending = []
+            on_done(1)
+        self._commit(pending)
+        return refused
+
+    def _commit(self, results: list[tuple[bytes, Computed]]) -> None:
+        if not results:
+            return
+        displays = [self._published.put(result.display) for _, result in results]
+        with self._database.write() as session:
+            for (sha256, result), display in zip(results, displays, strict=True):
+                self._note(session, sha256, result, display)
+
+    def _note(self, session: Session, sha256: bytes, result: Computed, display: FileRef) -> None:
+        session.merge(
+            Feature(
+                picture_sha256=sha256,
+                feature_space=self.feature_space,
+                embedding=result.embedding,
+                keypoints=result.keypoints,
+                quality=asdict(result.quality),
+            )
+        )
+        session.merge(
+            Display(picture_sha256=sha256, side=self.display_side, sha256=display.sha256, length=display.length)
+        )

@@ -1,0 +1,62 @@
+"""What several commands share."""
+
+import getpass
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from skuscan_server.catalogue.assortments import DEFAULT
+from skuscan_server.config import ServerConfig, load_config
+from skuscan_server.services import Services
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def config_of(ctx: click.Context) -> ServerConfig:
+    """The configuration: the environment, and `--data` over it."""
+    data: Path | None = ctx.obj
+    return load_config(data_folder=data) if data is not None else load_config()
+
+
+def services_of(ctx: click.Context) -> Services:
+    """The server's parts; it was set up before. Raises ConfigError."""
+    services = Services(config_of(ctx))
+    services.check()
+    return services
+
+
+def json_option(function: Function) -> Function:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def assortment_option(function: Function) -> Function:
+    """`--assortment NAME`."""
+    return click.option("--assortment", default=DEFAULT, show_default=True, help="Whose.")(function)
+
+
+def echo_json(value: object) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def actor() -> str:
+    """Who is at the command line, for the audit log."""
+    return f"{getpass.getuser()} (command line)"
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr where that is a terminal: call it with (done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,30 @@
+"""`skuscan-server init`."""
+
+import click
+
+from skuscan_server.cli.common import config_of, echo_json, json_option
+from skuscan_server.services import Services
+
+
+@click.command("init")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, as_json: bool) -> None:
+    """Set the server up, or upgrade its database.
+
+    Makes the data folder, the database, the signing keys and the assortment `default`. The first API key is printed
+    once; only its digest is kept. Run it again after an upgrade: what is there stays.
+
+    \b
+    Example:
+      skuscan-server --data /srv/skuscan init
+    """
+    config = config_of(ctx)
+    key = Services(config).set_up()
+    if as_json:
+        echo_json({"data_folder": str(config.data_folder), "api_key": key or None})
+        return
+    click.echo(f"The server is in {config.data_folder}.")
+    if key:
+        click.echo(f"The first API key, role admin, shown only now:\n  {key}")
+    click.echo(f"Keep the folder {config.keys / 'offline'} on a medium of its own, away from this machine.")

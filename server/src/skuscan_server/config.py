@@ -1,0 +1,94 @@
+"""The server's configuration: one typed object, built once at the edge and passed in.
+
+Every field can be set in the environment as `SKUSCAN_SERVER_<FIELD>`; the command line sets a few. Nothing else in
+the package reads the environment.
+"""
+
+import importlib.resources
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from skuscan.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "SKUSCAN_SERVER_"
+RELEASED_MODEL = "efficientnet-lite0-imagenet"
+DAY = 86_400  # seconds
+
+
+def _released_model_folder() -> Path:
+    """The artefact that is installed with `skuscan_models`, as data."""
+    return Path(str(importlib.resources.files("skuscan_models.artifacts"))) / RELEASED_MODEL
+
+
+class ServerConfig(BaseSettings):
+    """Everything that an operator can choose.
+
+    Paths default to places inside `data_folder`, so one folder is the whole server and its backup.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
+
+    data_folder: Path = Path("skuscan-data")
+    database_url: str = ""  # SQLAlchemy URL; empty: SQLite in the data folder
+    published_folder: Path | None = None  # what devices download; None: in the data folder
+    keys_folder: Path | None = None  # signing keys; None: in the data folder
+    model_folder: Path = Field(default_factory=_released_model_folder)
+
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)  # feature processes
+    feature_batch: int = Field(default=32, ge=1, le=1_000)  # pictures computed between two commits
+    web_workers: int = Field(default=2, ge=1, le=64)  # gunicorn processes
+    web_threads: int = Field(default=8, ge=1, le=256)  # threads of each
+
+    max_request_bytes: int = Field(default=20_000_000, ge=1_000)  # bytes, one request's body
+    max_picture_bytes: int = Field(default=16_000_000, ge=1_000)  # bytes, one reference picture
+    max_csv_bytes: int = Field(default=200_000_000, ge=1_000)  # bytes, one catalogue CSV
+    max_csv_rows: int = Field(default=2_000_000, ge=1)  # rows
+    concurrent_decodes: int = Field(default=2, ge=1, le=64)  # uploads decoded at once, each process
+
+    display_side: int = Field(default=240, ge=32, le=1_024)  # px, longest side of a display picture
+    annoy_trees: int = Field(default=50, ge=1, le=1_000)
+    false_accept_rate: float = Field(default=0.01, gt=0.0, lt=1.0)
+    probes: int = Field(default=8, ge=0, le=16)  # probe pictures in each manifest
+
+    regenerate_interval: float = Field(default=3_600.0, gt=0)  # s, changes older than this are published
+    regenerate_changes: int = Field(default=100, ge=1)  # so many changes are published at once
+    regenerate_quiet: float = Field(default=30.0, ge=0)  # s without a change before changes are published
+    resign_interval: float = Field(default=DAY, gt=0)  # s, metadata is signed again this often
+    lease: float = Field(default=60.0, gt=1)  # s, a builder that died is taken over after this
+    compaction_share: float = Field(default=0.10, gt=0, le=1)  # a new base when deltas hold more of the records
+    compaction_segments: int = Field(default=48, ge=1)  # or when there are more delta segments than this
+
+    enrolment_days: float = Field(default=7.0, gt=0)  # days, an enrolment token's life
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL in use."""
+        return self.database_url or f"sqlite:///{(self.data_folder / 'skuscan.db').absolute()}"
+
+    @property
+    def published(self) -> Path:
+        """The folder that devices download from."""
+        return self.published_folder or self.data_folder / "published"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of signing keys."""
+        return self.keys_folder or self.data_folder / "keys"
+
+    @property
+    def pictures(self) -> Path:
+        """The folder of reference pictures, as they were uploaded; not published."""
+        return self.data_folder / "pictures"
+
+
+def load_config(**overrides: object) -> ServerConfig:
+    """Read the environment; `overrides` win. Raises ConfigError naming the field that is wrong."""
+    try:
+        return ServerConfig(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ENVIRONMENT_PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+        raise ConfigError(f"{name}: {first['msg']}", str(first.get("input"))) from error

@@ -1,0 +1,1 @@
+"""The database: tables, sessions, and the lock that keeps builders apart."""

@@ -1,0 +1,143 @@
+"""From a reference picture's bytes to what is kept of it: embedding, keypoints, display picture.
+
+The work goes through the `concurrent.futures` interface. Workers get bytes and give bytes back, load the model once per
+process on first use, and never raise: an error's class may not survive the way back between processes, so a refusal is
+an ordinary result. Any executor will do; the default is a pool of fresh processes.
+"""
+
+import io
+import multiprocessing
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from skuscan.bundle.limits import LIMITS
+from skuscan.bundle.records import check_embedding
+from skuscan.errors import SkuscanError
+from skuscan.features import FeatureExtractor, ReferenceQuality
+from skuscan.model import Model
+from skuscan.picture import fit_longest_side, load_picture
+from skuscan.runtime import RuntimeOptions
+
+DISPLAY_QUALITIES = (80, 60, 40, 20)  # WebP quality, from the best; a lower one only when the blob would be too long
+JOBS_PER_WORKER = 3  # handed out ahead, so that no worker waits and few pictures are in memory
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is computed, apart from the picture.
+
+    Attributes:
+        model_folder: An artefact folder that the worker can read.
+        display_side: px, longest side of the display picture.
+    """
+
+    model_folder: str
+    display_side: int
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What was made of a picture.
+
+    Attributes:
+        embedding: 256 int8, as in `Reference.embedding`.
+        keypoints: Packed, as in `Reference.keypoints`.
+        quality: The extractor's judgement of the picture.
+        display: WebP.
+    """
+
+    embedding: bytes
+    keypoints: bytes
+    quality: ReferenceQuality
+    display: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A picture that cannot be used, and why."""
+
+    rule: str
+    received: str
+    advice: str
+
+
+def compute(picture: bytes, recipe: Recipe) -> Computed | Refused:
+    """Run in a worker: everything that is computed from one picture."""
+    try:
+        rgb = load_picture(picture)
+        features = _extractor(recipe.model_folder).extract(rgb)
+        check_embedding(features.embedding)
+        display = make_display(rgb, recipe.display_side)
+    except SkuscanError as error:
+        return Refused(error.rule, error.received, error.advice)
+    return Computed(features.embedding, features.keypoints, features.quality, display)
+
+
+def make_display(rgb: npt.NDArray[np.uint8], side: int) -> bytes:
+    """A WebP of an (H, W, 3) RGB picture, its longest side at most `side` px, within the device's limit of bytes."""
+    small = Image.fromarray(fit_longest_side(rgb, side) if max(rgb.shape[:2]) > side else rgb)
+    data = b""
+    for quality in DISPLAY_QUALITIES:
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=quality)
+        data = out.getvalue()
+        if len(data) <= LIMITS.display_bytes:
+            break
+    return data
+
+
+class FeaturePool:
+    """Workers that start when the first picture comes. A context manager; leaving it stops them."""
+
+    def __init__(self, model_folder: Path, display_side: int, workers: int) -> None:
+        """Prepare for `workers` processes; none is started yet."""
+        self.recipe = Recipe(str(Path(model_folder).absolute()), display_side)
+        self._workers = workers
+        self._executor: Executor | None = None
+
+    def __enter__(self) -> "FeaturePool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    def map(self, pictures: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[Key, Computed | Refused]]:
+        """Compute in parallel, in the order given; only a few pictures are held at a time."""
+        waiting: deque[tuple[Key, Future[Computed | Refused]]] = deque()
+        for key, picture in pictures:
+            waiting.append((key, self._started().submit(compute, picture, self.recipe)))
+            if len(waiting) >= self._workers * JOBS_PER_WORKER:
+                yield _result(waiting)
+        while waiting:
+            yield _result(waiting)
+
+    def _started(self) -> Executor:
+        if self._executor is None:
+            # Fresh processes: a forked one would inherit locks held by this one's threads.
+            context = multiprocessing.get_context("spawn")
+            self._executor = ProcessPoolExecutor(self._workers, mp_context=context)
+        return self._executor
+
+
+def _result(waiting: deque[tuple[Key, "Future[Computed | Refused]"]]) -> tuple[Key, Computed | Refused]:
+    key, future = waiting.popleft()
+    return key, future.result()
+
+
+@lru_cache(maxsize=2)
+def _extractor(model_folder: str) -> FeatureExtractor:
+    cv2.setNumThreads(1)  # as many processes as cores: threads of their own would only get in each other's way
+    return FeatureExtractor.open(Model.open_folder(Path(model_folder)), RuntimeOptions(threads=1))

@@ -1,0 +1,1 @@
+"""Alembic's migrations: `versions/` holds one file a revision."""
