@@ -1,0 +1,293 @@
+"""Search: exact, by Annoy and layered give one answer; withdrawn rows and repeated SKUs cost none of it."""
+
+import builtins
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skuscan import index
+from skuscan.embedding import dequantize, unit
+from skuscan.errors import ConfigError, StoreError
+from skuscan.index import (
+    ANNOY_NODE_BYTES,
+    AnnoyIndex,
+    ExactIndex,
+    LayeredIndex,
+    Neighbour,
+    Query,
+    build_annoy,
+)
+
+LEAST_RECALL = 0.99  # of Annoy's first 20 rows among 5,000
+TREES = 50
+COSINE_TOLERANCE = 1e-6  # float64 against whole numbers in float32
+GRID_TOLERANCE = 2e-4  # the query as it was against the query on its grid
+
+
+def clustered_rows(count: int, seed: int = 0, per_cluster: int = 10) -> np.ndarray:
+    """(count, 256) int8 in clusters, as near-duplicate products lie."""
+    rng = np.random.default_rng(seed)
+    centres = np.repeat(rng.normal(size=(-(-count // per_cluster), 256)), per_cluster, axis=0)[:count]
+    vectors = centres + 0.6 * rng.normal(size=centres.shape)
+    return np.rint(vectors * (127 / np.abs(vectors).max(axis=1, keepdims=True))).astype(np.int8)
+
+
+def near(rows: np.ndarray, row: int, seed: int = 0) -> np.ndarray:
+    """A unit vector not far from a row."""
+    noise = np.random.default_rng(seed).normal(size=256) / 16
+    return unit((dequantize(rows[row]) + 0.5 * noise).astype(np.float32))
+
+
+@dataclass
+class RowCatalogue:
+    """As much of a catalogue as the search looks at."""
+
+    base_embeddings: np.ndarray
+    skus: Sequence[str]
+    delta_embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 256), np.int8))
+    withdrawn_rows: Sequence[int] = ()
+    annoy_file: Path | None = None
+
+    @property
+    def withdrawn(self) -> np.ndarray:
+        mask = np.zeros(len(self.base_embeddings), np.bool_)
+        mask[list(self.withdrawn_rows)] = True
+        return mask
+
+    def sku_of_row(self, row: int) -> str:
+        return self.skus[row]
+
+
+def open_index(catalogue: RowCatalogue) -> LayeredIndex:
+    return LayeredIndex.open(catalogue)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def rows_5000() -> np.ndarray:
+    return clustered_rows(5000)
+
+
+@pytest.fixture(scope="module")
+def annoy_5000(rows_5000: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("annoy")
+    path = tmp_path_factory.mktemp("annoy") / "base.annoy"
+    build_annoy(rows_5000, path, TREES, seed=1)
+    return path
+
+
+# --- exact
+
+
+def test_similarity_is_the_cosine_of_the_int8_row() -> None:
+    rows = clustered_rows(300)
+    vector = near(rows, 17)
+    query = Query.of(vector)
+    found, similarities = ExactIndex(rows).nearest(query, 300)
+    cosines = dequantize(rows).astype(np.float64) @ query.steps / query.length
+    np.testing.assert_allclose(similarities, cosines[found], atol=COSINE_TOLERANCE)
+    np.testing.assert_allclose(similarities, (dequantize(rows) @ vector)[found], atol=GRID_TOLERANCE)
+    assert found.tolist() == sorted(range(300), key=lambda row: -cosines[row])
+
+
+@pytest.mark.guarantee("G23")
+@pytest.mark.parametrize("block", [1, 7, 256, 100_000])
+def test_the_block_size_changes_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, vector = clustered_rows(500), near(clustered_rows(500), 3)
+    expected = ExactIndex(rows).nearest(Query.of(vector), 50)
+    monkeypatch.setattr(index, "BLOCK_ROWS", block)
+    got = ExactIndex(rows).nearest(Query.of(vector), 50)
+    assert [part.tobytes() for part in got] == [part.tobytes() for part in expected]
+
+
+@given(st.integers(0, 2**32 - 1), st.booleans())
+@settings(deadline=None, max_examples=50)
+def test_a_query_keeps_every_dot_product_exact(seed: int, extreme: bool) -> None:
+    rng = np.random.default_rng(seed)
+    vector = unit((rng.choice([-1.0, 1.0], 256) if extreme else rng.standard_cauchy(256)).astype(np.float32))
+    query = Query.of(vector)
+    row = (127 * np.sign(query.steps)).astype(np.int8)  # the row with the largest sum there is
+    assert float(np.abs(row * query.steps.astype(np.float64)).sum()) < 2**24
+    assert vector @ query.steps / query.length > 1 - 1e-6
+
+
+def test_rows_are_read_from_a_memory_map_and_never_copied_whole(tmp_path: Path) -> None:
+    rows = clustered_rows(1000)
+    (tmp_path / "rows").write_bytes(rows.tobytes())
+    mapped = np.memmap(tmp_path / "rows", np.int8, "r", shape=rows.shape)
+    vector = Query.of(near(rows, 5))
+    np.testing.assert_array_equal(ExactIndex(mapped).nearest(vector, 9)[0], ExactIndex(rows).nearest(vector, 9)[0])
+
+
+def test_equal_rows_come_in_their_order() -> None:
+    rows = np.repeat(clustered_rows(1), 20, axis=0)
+    found, similarities = ExactIndex(rows).nearest(Query.of(near(rows, 0)), 7)
+    assert found.tolist() == list(range(7))
+    assert len(set(similarities.tolist())) == 1
+
+
+def test_a_row_and_a_query_of_zeros_have_similarity_zero() -> None:
+    rows = clustered_rows(3)
+    rows[1] = 0
+    assert ExactIndex(rows).nearest(Query.of(near(rows, 0)), 3)[1].tolist().count(0.0) == 1
+    assert ExactIndex(rows).nearest(Query.of(np.zeros(256, np.float32)), 3)[1].tolist() == [0.0, 0.0, 0.0]
+
+
+# --- Annoy
+
+
+def test_annoy_finds_nearly_what_the_exact_search_finds_and_scores_it_alike(
+    rows_5000: np.ndarray, annoy_5000: Path
+) -> None:
+    forest, exact, found = AnnoyIndex(annoy_5000, rows_5000), ExactIndex(rows_5000), 0
+    for seed in range(50):
+        query = Query.of(near(rows_5000, seed * 97, seed))
+        truth = dict(zip(*(part.tolist() for part in exact.nearest(query, 20)), strict=True))
+        got = dict(zip(*(part.tolist() for part in forest.nearest(query, 20)), strict=True))
+        found += len(truth.keys() & got.keys())
+        assert all(got[row] == truth[row] for row in truth.keys() & got.keys())
+        assert list(got.values()) == sorted(got.values(), reverse=True)
+    assert found / (50 * 20) >= LEAST_RECALL
+
+
+def test_an_annoy_file_is_the_same_bytes_when_built_again(tmp_path: Path) -> None:
+    pytest.importorskip("annoy")
+    rows = clustered_rows(500)
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        build_annoy(rows, tmp_path / name, trees=10, seed=seed)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a").read_bytes() != (tmp_path / "c").read_bytes()
+
+
+def test_an_annoy_file_of_other_rows_or_of_a_wrong_size_is_refused(
+    rows_5000: np.ndarray, annoy_5000: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(StoreError, match="5000 items for 4999 rows"):
+        AnnoyIndex(annoy_5000, rows_5000[:-1])
+    whole = annoy_5000.read_bytes()
+    for size in (0, 1, ANNOY_NODE_BYTES - 1, len(whole) - 1):
+        (tmp_path / "cut").write_bytes(whole[:size])
+        with pytest.raises(StoreError, match=f"whole nodes of 1036 bytes; received .*cut: {size} bytes"):
+            AnnoyIndex(tmp_path / "cut", rows_5000)
+    with pytest.raises(StoreError, match="missing: 0 bytes"):
+        AnnoyIndex(tmp_path / "missing", rows_5000)
+
+
+def test_without_annoy_the_exact_search_takes_over_and_says_so(
+    rows_5000: np.ndarray, annoy_5000: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    catalogue = RowCatalogue(rows_5000, [f"{i:05}" for i in range(5000)], annoy_file=annoy_5000)
+    assert open_index(catalogue).name == "annoy"
+    importer = builtins.__import__
+
+    def without_annoy(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "annoy":
+            raise ImportError(name)
+        return importer(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_annoy)
+    layered = open_index(catalogue)
+    assert layered.name == "exact"
+    assert layered.search(near(rows_5000, 42), 1)[0].sku == "00042"
+    with pytest.raises(ConfigError, match=r"pip install skuscan\[annoy\]"):
+        build_annoy(rows_5000, tmp_path / "base.annoy", TREES, seed=1)
+
+
+# --- layered
+
+
+def brute_force(catalogue: RowCatalogue, vector: np.ndarray, skus: int) -> list[Neighbour]:
+    """What the search must find, said as plainly as possible."""
+    rows = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
+    found, similarities = ExactIndex(rows).nearest(Query.of(vector), max(1, len(rows)))
+    best: dict[str, Neighbour] = {}
+    for row, similarity in zip(found.tolist(), similarities.tolist(), strict=True):
+        if row not in catalogue.withdrawn_rows:
+            best.setdefault(catalogue.skus[row], Neighbour(catalogue.skus[row], row, similarity))
+    return sorted(best.values(), key=lambda n: (-n.similarity, n.sku))[:skus]
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> RowCatalogue:
+    """Few SKUs with many references or many with few, equal rows, and any rows withdrawn; layers in key order."""
+    base, delta = draw(st.integers(0, 150)), draw(st.integers(0, 30))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rows = clustered_rows(base + delta, int(rng.integers(100)), per_cluster=draw(st.sampled_from([1, 5, 200])))
+    if draw(st.booleans()):
+        rows = rows[np.arange(base + delta) // 4 * 4]
+    names = [f"{name:03}" for name in rng.integers(0, draw(st.sampled_from([1, 3, 40, 500])), base + delta)]
+    withdrawn = np.flatnonzero(rng.random(base) < draw(st.sampled_from([0, 0.1, 0.5, 1])))
+    return RowCatalogue(rows[:base], sorted(names[:base]) + sorted(names[base:]), rows[base:], withdrawn.tolist())
+
+
+@settings(max_examples=100, deadline=None)
+@given(catalogues(), st.integers(1, 20), st.integers(0, 2**31))
+def test_layers_give_what_one_exact_search_over_the_merged_state_gives(
+    tmp_path_factory: pytest.TempPathFactory, catalogue: RowCatalogue, skus: int, seed: int
+) -> None:
+    everything = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
+    vector = near(everything, seed % len(everything), seed) if len(everything) else np.ones(256, np.float32) / 16
+    expected = brute_force(catalogue, vector, skus)
+    assert open_index(catalogue).search(vector, skus) == expected
+    if len(catalogue.base_embeddings) and index_by_annoy_is_possible():
+        catalogue.annoy_file = tmp_path_factory.mktemp("layers") / "base.annoy"
+        build_annoy(catalogue.base_embeddings, catalogue.annoy_file, trees=5, seed=3)
+        layered = open_index(catalogue)
+        assert layered.name == "annoy"
+        assert layered.search(vector, skus) == expected
+
+
+def index_by_annoy_is_possible() -> bool:
+    try:
+        import annoy  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def test_withdrawn_rows_leave_the_list_full(rows_5000: np.ndarray, annoy_5000: Path) -> None:
+    skus = [f"{i:05}" for i in range(5000)]
+    catalogue = RowCatalogue(rows_5000, skus, annoy_file=annoy_5000)
+    vector = near(rows_5000, 100)
+    nearest = [n.row for n in open_index(catalogue).search(vector, 200)]
+    catalogue.withdrawn_rows = nearest
+    after = open_index(catalogue).search(vector, 20)
+    assert len(after) == 20
+    assert not {n.row for n in after} & set(nearest)
+
+
+def test_many_references_of_one_product_leave_the_list_full() -> None:
+    rows = clustered_rows(1000, per_cluster=500)
+    skus = ["one"] * 500 + [f"other-{i}" for i in range(500)]
+    got = open_index(RowCatalogue(rows, skus)).search(near(rows, 3), 20)
+    assert got[0].sku == "one"
+    assert len({n.sku for n in got}) == 20
+
+
+def test_an_empty_catalogue_gives_an_empty_list() -> None:
+    empty = np.empty((0, 256), np.int8)
+    layered = open_index(RowCatalogue(empty, []))
+    assert layered.search(np.ones(256, np.float32) / 16, 10) == []
+    assert layered.name == "exact"
+
+
+def test_a_delta_alone_is_searched() -> None:
+    rows = clustered_rows(30)
+    catalogue = RowCatalogue(np.empty((0, 256), np.int8), [f"{i:02}" for i in range(30)], rows)
+    assert open_index(catalogue).search(near(rows, 12), 3)[0] == SimpleNeighbour("12", 12)
+
+
+class SimpleNeighbour(SimpleNamespace):
+    """Equal to a neighbour of this SKU and row, whatever its similarity."""
+
+    def __init__(self, sku: str, row: int) -> None:
+        super().__init__(sku=sku, row=row)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Neighbour) and (other.sku, other.row) == (self.sku, self.row)
