@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.signer import CryptoSigner
+
 from skuscan.bundle.manifest import check_assortment
 from skuscan.errors import ConfigError
 from skuscan.store.durable import DISK, PRIVATE_MODE

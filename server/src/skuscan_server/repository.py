@@ -20,19 +20,6 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError
 from securesystemslib.signer import CryptoSigner
-from skuscan.bundle.manifest import check_assortment
-from skuscan.proto.bundle_pb2 import Manifest
-from skuscan.store.durable import DISK
-from skuscan.sync.repository_format import (
-    GENERATION_FIELD,
-    MANIFEST_TARGET,
-    MODEL_TARGET,
-    MODELS_ROLE,
-    ROOT_FIELD,
-    SIGNED_AT_FIELD,
-    RootPins,
-    published_target_name,
-)
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
     DelegatedRole,
@@ -47,6 +34,19 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
+from skuscan.bundle.manifest import check_assortment
+from skuscan.proto.bundle_pb2 import Manifest
+from skuscan.store.durable import DISK
+from skuscan.sync.repository_format import (
+    GENERATION_FIELD,
+    MANIFEST_TARGET,
+    MODEL_TARGET,
+    MODELS_ROLE,
+    ROOT_FIELD,
+    SIGNED_AT_FIELD,
+    RootPins,
+    published_target_name,
+)
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import ROOT_THRESHOLD, KeyFolder
 

@@ -51,6 +51,7 @@ class SyncOptions:
         insecure_http: Allow http:// beyond loopback. Signatures still hold; the device token travels in the clear.
         index_policy: Where the Annoy file comes from; `auto` moves the fewest bytes.
         poll_seconds: Between two polls of `watch`; each is jittered by a quarter.
+        sweep_seconds: Between two sweeps of `watch`, which read every file and fetch damaged ones again.
         limits: What a sync may cost.
     """
 
@@ -59,4 +60,5 @@ class SyncOptions:
     insecure_http: bool = False
     index_policy: IndexPolicy = "auto"
     poll_seconds: float = 300.0
+    sweep_seconds: float = 86_400.0
     limits: SyncLimits = field(default_factory=SyncLimits)

@@ -26,7 +26,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync.options import SyncOptions
 
-USER_AGENT = f"skuscan/{version('skuscan')}"
+VERSION = version("skuscan")
+USER_AGENT = f"skuscan/{VERSION}"
 
 _T = TypeVar("_T")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -82,7 +83,11 @@ class Transport:
 
     def get(self, url: str, max_bytes: int) -> bytes:
         """Fetch a small file, with attempts. Raises NetworkError when it is longer or does not come."""
-        return self.retrying(lambda: self._read("GET", url, max_bytes, {}, None))
+        return self.retrying(lambda: self.get_once(url, max_bytes))
+
+    def get_once(self, url: str, max_bytes: int) -> bytes:
+        """Fetch a small file, one attempt. Raises as `open` does, and NetworkError when it is longer."""
+        return self._read("GET", url, max_bytes, {}, None)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
         """Post once: an enrolment must not be sent twice. Raises NetworkError."""

@@ -1,0 +1,320 @@
+"""Keep a device in step with its server.
+
+One sync, under the store's lock:
+
+1. Trust: what is published now, verified (`trust.py`). The live generation again: nothing to do.
+2. The targets `manifest` and `model` are fetched. A device outside the rollout's share waits.
+3. The plan's files are fetched into blobs; what is here already is not.
+4. The store prepares the generation and compares its state with what was signed. A blob that turns out damaged is
+   fetched again, once.
+5. The store puts it on trial with the probes, and makes it live.
+6. Display pictures, which recognition does not need; then what nobody uses any more is removed.
+7. The server is told. That it cannot be told is no failure.
+
+Until step 5 ends, and whenever a step fails, the previous generation answers.
+"""
+
+import importlib.util
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from google.protobuf import json_format
+
+from skuscan.bundle.manifest import parse_manifest
+from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError, SyncError, TrustError
+from skuscan.model import parse_artifact
+from skuscan.proto.bundle_pb2 import Manifest
+from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.proto.device_pb2 import DeviceReport
+from skuscan.runtime import LIBRARIES
+from skuscan.store import Generation, Store
+from skuscan.sync.downloader import Download, Downloader, Progress
+from skuscan.sync.enrolment import JSON_HEADERS, absolute_url
+from skuscan.sync.index_build import child_builder
+from skuscan.sync.options import SyncOptions
+from skuscan.sync.plan import IndexRules, SyncPlan, plan_displays, plan_sync, takes_part
+from skuscan.sync.probes import check_probes
+from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET
+from skuscan.sync.transport import VERSION, Transport
+from skuscan.sync.trust import WORKING_COPY_PREFIX, TrustedMetadata, TrustedTargets
+
+REPORT_PATH = "api/v1/devices/me/report"
+POLL_JITTER = 0.25  # share of the polling interval, either way: a fleet must not knock in step
+
+State = Literal["unchanged", "activated", "rejected"]
+Stage = Literal["metadata", "records", "display"]
+Probe = Callable[[Generation], None]
+log = logging.getLogger(__name__)
+
+
+def _silent(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What one sync came to.
+
+    Attributes:
+        state: "activated": a new generation is live; "rejected": it failed and the one before stays; "unchanged".
+        generation: The one that answers; 0: none.
+        bytes_metadata: Received for trust: TUF metadata, manifest and model description.
+        bytes_records: Received before activation: segments, index, probes, network.
+        bytes_display: Received after it: display pictures.
+        seconds: All in all.
+        reason: Why it was rejected, or waits; empty otherwise.
+    """
+
+    state: State
+    generation: int
+    bytes_metadata: int
+    bytes_records: int
+    bytes_display: int
+    seconds: float
+    reason: str = ""
+
+
+def sync_once(
+    store: Store,
+    options: SyncOptions,
+    probe: Probe = check_probes,
+    progress: Progress = _silent,
+    stop: threading.Event | None = None,
+) -> SyncResult:
+    """Bring a device to what is published now.
+
+    Args:
+        store: The device's.
+        options: How to reach the server, and what it may cost.
+        probe: Asks a generation on trial its probes; raises when an answer is wrong.
+        progress: Told the bytes done and in all of each stage's downloads.
+        stop: Ends a sync early when set, with NetworkError.
+
+    Raises:
+        NetworkError: The server is down, slow, or answered with an error.
+        TrustError: What came was not signed as it must be.
+        StoreError: The disk failed, or another process is syncing.
+    """
+    return _Sync(store, options, probe, progress, Transport(options, stop)).run()
+
+
+def watch(store: Store, options: SyncOptions, stop: threading.Event, probe: Probe = check_probes) -> None:
+    """Sync again and again until `stop` is set. What fails is logged, and tried again at the next poll.
+
+    Every `options.sweep_seconds` all files are read, and what is found damaged is fetched again.
+    """
+    next_sweep = time.monotonic() + options.sweep_seconds
+    report = True  # the first time, so that the server knows who is there
+    while not stop.is_set():
+        sync = _Sync(store, options, probe, _silent, Transport(options, stop))
+        try:
+            result = sync.run(always_report=report)
+            log.info("%s, generation %d %s", result.state, result.generation, result.reason)
+            report = time.monotonic() >= next_sweep
+            if report:
+                next_sweep = time.monotonic() + options.sweep_seconds
+                sync.sweep()
+        except SkuscanError as error:
+            if not stop.is_set():
+                log.warning("%s", error)
+        stop.wait(options.poll_seconds * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))
+
+
+class _Sync:
+    """One sync. Its stages hand on what they learnt."""
+
+    def __init__(
+        self, store: Store, options: SyncOptions, probe: Probe, progress: Progress, transport: Transport
+    ) -> None:
+        self._store = store
+        self._options = options
+        self._probe = probe
+        self._progress = progress
+        self._transport = transport
+        self._target_names: dict[bytes, str] = {}
+        self._bytes: dict[Stage, int] = {"metadata": 0, "records": 0, "display": 0}
+        self._scratch = store.path / "tmp"
+        self._parts = self._scratch / "parts"
+        self._pending_displays = self._scratch / "displays-pending"
+        self._downloader = Downloader(transport, store.blobs, self._parts)
+        identity = store.identity
+        self._trust = TrustedMetadata(
+            store.path / "tuf",
+            self._scratch,
+            identity.assortment,
+            bytes.fromhex(identity.root_sha256),
+            absolute_url(identity.server_url, identity.metadata_url),
+            transport,
+            store.disk,
+        )
+
+    def run(self, always_report: bool = False) -> SyncResult:
+        """See `sync_once`."""
+        started = time.monotonic()
+        with self._store.lock:
+            for left_by_a_kill in self._scratch.glob(f"{WORKING_COPY_PREFIX}*"):
+                self._store.disk.remove_folder(left_by_a_kill)
+            state, reason = self._update()
+            self._fetch_displays()
+            if state == "activated":
+                self._clean_up()
+        generation = self._store.current() or 0
+        if state != "unchanged" or always_report:
+            self._report(state, generation, reason)
+        received = self._bytes
+        return SyncResult(
+            state,
+            generation,
+            received["metadata"],
+            received["records"],
+            received["display"],
+            time.monotonic() - started,
+            reason,
+        )
+
+    def sweep(self) -> None:
+        """Read everything, and fetch again what is damaged. Raises as `sync_once` does."""
+        with self._store.lock:
+            current = self._store.read_current()
+            for name in current.names() if current else []:
+                self._remember_targets(name.manifest, name.model)
+            self._fetch(self._store.sweep())
+
+    def _update(self) -> tuple[State, str]:
+        with self._counted("metadata"):
+            trusted = self._trust.refresh(self._store.floor())
+        if self._is_live(trusted):
+            return "unchanged", ""
+        if reason := self._store.rejected().get(trusted.generation):
+            return "unchanged", f"generation {trusted.generation} was rejected before: {reason}"
+        with self._counted("metadata"):
+            self._remember_targets(trusted.manifest, trusted.model)
+            self._fetch([ref for ref in (trusted.manifest, trusted.model) if not self._store.blobs.is_intact(ref)])
+        manifest_bytes = self._store.blobs.read(trusted.manifest)
+        model_bytes = self._store.blobs.read(trusted.model)
+        manifest = _checked_manifest(manifest_bytes, trusted)
+        if not self._takes_part(manifest):
+            return "unchanged", f"generation {manifest.generation} waits for its share of the rollout"
+        self._store.disk.write_file(self._pending_displays, b"")
+        try:
+            self._make_live(manifest, manifest_bytes, model_bytes)
+        except (BundleError, FeatureSpaceError, ModelError, StoreError) as error:
+            if manifest.generation in self._store.rejected():
+                return "rejected", str(error)
+            raise
+        return "activated", ""
+
+    def _is_live(self, trusted: TrustedTargets) -> bool:
+        current = self._store.read_current()
+        if current is None or current.degraded or current.live.number != trusted.generation:
+            return False
+        if (current.live.manifest, current.live.model) != (trusted.manifest, trusted.model):
+            raise TrustError("a generation's number stands for one manifest", f"another one of {trusted.generation}")
+        return True
+
+    def _takes_part(self, manifest: Manifest) -> bool:
+        """A device that has nothing yet takes what there is."""
+        nothing_yet = self._store.current() is None
+        return nothing_yet or takes_part(self._store.identity.device_id, manifest.generation, manifest.rollout_percent)
+
+    def _make_live(self, manifest: Manifest, manifest_bytes: bytes, model_bytes: bytes) -> None:
+        """Fetch, prepare, activate. When a blob is damaged that was thought to be here, once more with all checked."""
+        model = parse_artifact(model_bytes)
+        try:
+            self._attempt(plan_sync(manifest, model, self._store.blobs.has, self._rules()), manifest_bytes, model_bytes)
+        except StoreError:
+            repair = plan_sync(manifest, model, self._store.blobs.is_intact, self._rules())
+            if manifest.generation in self._store.rejected() or not repair.files:
+                raise
+            self._attempt(repair, manifest_bytes, model_bytes)
+
+    def _attempt(self, plan: SyncPlan, manifest_bytes: bytes, model_bytes: bytes) -> None:
+        with self._counted("records"):
+            self._fetch(plan.files)
+        annoy = parse_manifest(manifest_bytes).annoy
+        build = child_builder(annoy) if plan.index == "build" else None
+        number = self._store.prepare(manifest_bytes, model_bytes, build)
+        self._store.activate(number, self._probe)
+
+    def _rules(self) -> IndexRules:
+        installed = importlib.util.find_spec("annoy") is not None
+        return IndexRules(self._options.index_policy, installed, self._options.limits.index_build_items)
+
+    def _fetch_displays(self) -> None:
+        """What shows, but does not recognise: it may come later."""
+        if not self._pending_displays.exists() or self._store.current() is None:
+            return
+        try:
+            with self._counted("display"):
+                products = self._store.open_generation().products()
+                self._fetch(plan_displays(products, self._store.blobs.has))
+            self._store.disk.remove(self._pending_displays)
+        except SyncError as error:
+            log.warning("display pictures are fetched at the next sync: %s", error)
+
+    def _clean_up(self) -> None:
+        if not self._pending_displays.exists():
+            self._store.disk.remove_folder(self._parts)
+        self._store.collect_garbage()
+
+    def _remember_targets(self, manifest: FileRef, model: FileRef) -> None:
+        self._target_names |= {manifest.sha256: MANIFEST_TARGET, model.sha256: MODEL_TARGET}
+
+    def _fetch(self, files: Iterable[FileRef]) -> None:
+        self._downloader.fetch([Download(file, self._url(file)) for file in files], self._progress)
+
+    def _url(self, file: FileRef) -> str:
+        identity, name = self._store.identity, file.sha256.hex()
+        if target := self._target_names.get(file.sha256):
+            return absolute_url(identity.server_url, f"{identity.targets_url.rstrip('/')}/{name}.{target}")
+        return absolute_url(identity.server_url, f"{identity.blobs_url.rstrip('/')}/{name[:2]}/{name}")
+
+    @contextmanager
+    def _counted(self, stage: Stage) -> Iterator[None]:
+        before = self._transport.received
+        try:
+            yield
+        finally:
+            self._bytes[stage] += self._transport.received - before
+
+    def _report(self, state: State, generation: int, reason: str) -> None:
+        identity = self._store.identity
+        degraded = self._store.status().degraded
+        report = DeviceReport(
+            generation=generation,
+            state="rejected" if state == "rejected" else "degraded" if degraded else "live",
+            reason=reason or degraded,
+            version=VERSION,
+            runtime=_runtime(),
+            rejected_generation=max(self._store.rejected(), default=0),
+        )
+        body = json_format.MessageToJson(report, preserving_proto_field_name=True).encode()
+        headers = {**JSON_HEADERS, "Authorization": f"Bearer {identity.device_token}"}
+        try:
+            self._transport.post(absolute_url(identity.server_url, REPORT_PATH), body, headers)
+        except SkuscanError as error:
+            log.warning("the server was not told: %s", error)
+
+
+def _checked_manifest(data: bytes, trusted: TrustedTargets) -> Manifest:
+    manifest = parse_manifest(data)
+    if manifest.generation != trusted.generation:
+        raise TrustError(
+            "a manifest has the generation that is signed beside it", f"{manifest.generation}, {trusted.generation}"
+        )
+    return manifest
+
+
+def _runtime() -> str:
+    """The interpreter that is installed; what `skuscan status` shows in full."""
+    for name in LIBRARIES:
+        with suppress(metadata.PackageNotFoundError):
+            return f"{name} {metadata.version(name)}"
+    return ""
