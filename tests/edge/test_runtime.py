@@ -121,13 +121,24 @@ def test_threads_share_one_network(backbone: Path) -> None:
             np.testing.assert_array_equal(got, expected)
 
 
-def test_a_file_that_is_no_model_is_refused(backbone: Path, tmp_path: Path) -> None:
-    for name, data in {"text": b"not a model", "empty": b"", "cut": backbone.read_bytes()[:100_000]}.items():
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    for name, data in {"text": b"this is not a model", "short": b"TFL3", "empty": b""}.items():
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(ModelError, match=name):
+        with pytest.raises(ModelError, match=f"{name}: something else"):
             Runtime.open(tmp_path / name)
-    with pytest.raises(ModelError, match="no such file"):
+    with pytest.raises(ModelError, match="No such file"):
         Runtime.open(tmp_path / "missing")
+
+
+@pytest.mark.guarantee("G11")
+def test_a_damaged_network_is_refused_before_an_interpreter_sees_it(released_model: Model, tmp_path: Path) -> None:
+    folder = tmp_path / "artifact"
+    shutil.copytree(released_model.backbone.parent, folder)
+    whole = (folder / "backbone.tflite").read_bytes()
+    for damaged in (whole[:100_000], whole[:-1], whole[:5000] + bytes(100) + whole[5100:]):
+        (folder / "backbone.tflite").write_bytes(damaged)
+        with pytest.raises(ModelError, match="SHA-256"):
+            Model.open_folder(folder)
 
 
 def test_without_an_interpreter_the_advice_is_what_to_install(backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

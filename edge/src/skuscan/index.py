@@ -261,7 +261,7 @@ def _largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp
     if count < len(values):
         least = np.partition(values, len(values) - count)[len(values) - count]
         above = np.flatnonzero(values > least)
-        chosen = np.sort(np.concatenate([above, np.flatnonzero(values == least)[: count - len(above)]]))
+        chosen = np.concatenate([above, np.flatnonzero(values == least)[: count - len(above)]])
     else:
         chosen = np.arange(len(values))
     return np.asarray(chosen[np.argsort(-values[chosen], kind="stable")])

@@ -23,6 +23,7 @@ LIBRARIES = ("ai-edge-litert", "tflite-runtime")  # distributions, the preferred
 EDGETPU_LIBRARY = "libedgetpu.so.1"
 XNNPACK = "xnnpack"
 NO_DELEGATE = "none"  # the library's own kernels
+FILE_IDENTIFIER = b"TFL3"  # bytes 4 to 7 of every .tflite (its schema's file_identifier)
 
 
 @dataclass(frozen=True)
@@ -90,15 +91,14 @@ class Runtime:
         """Open a .tflite.
 
         Args:
-            path: The model; its digest was checked by the caller.
+            path: The model, its digest checked by the caller: tflite-runtime crashes on damaged files.
             options: Threads and delegates.
 
         Raises:
             ModelError: No interpreter is installed, the file is no model, or a model of another form.
         """
         library, version, module = _interpreter_module()
-        if not Path(path).is_file():
-            raise ModelError("a model is a .tflite file", f"{path}: no such file")
+        _check_identifier(path)
         fallbacks: list[str] = []
         for name in (*options.delegates, XNNPACK):
             try:
@@ -142,6 +142,16 @@ def _interpreter_module() -> tuple[str, str, ModuleType]:
             continue
         return library, metadata.version(library), module
     raise ModelError("an interpreter is installed", "neither of " + ", ".join(LIBRARIES), f"pip install {LIBRARIES[0]}")
+
+
+def _check_identifier(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise ModelError("a model is a .tflite file", f"{path}: {error.strerror}") from error
+    if start[4:] != FILE_IDENTIFIER:
+        raise ModelError("a model is a .tflite file", f"{path}: something else")
 
 
 def _open_interpreter(module: ModuleType, path: Path, delegate: str, threads: int) -> Any:
