@@ -12,6 +12,7 @@ the ones that a hand-held photo will show again:
 
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cv2
@@ -73,6 +74,11 @@ class Keypoints:
             width,
             height,
         )
+
+    @cached_property
+    def signs(self) -> FloatArray:
+        """(N, 256) float32: the descriptors' bits as -1 and 1, whose products give Hamming distances."""
+        return np.unpackbits(self.descriptors, axis=1).astype(np.float32) * 2 - 1
 
     def take(self, rows: npt.NDArray[np.intp]) -> "Keypoints":
         """The keypoints of some rows, in their order."""

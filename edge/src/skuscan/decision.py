@@ -1,0 +1,238 @@
+"""Evidence -> calibrated probability -> decision. Pure: no IO, no pictures.
+
+1. `compare` puts each candidate's numbers beside those of its rivals;
+2. `features` turns them into the numbers that a logistic model weighs, by name;
+3. `Decider` gives each candidate a probability with the model's coefficients and the assortment's calibration, and
+   decides: `match`, `ambiguous` (a short list of products that the scan cannot tell apart) or `unknown`.
+
+Every threshold comes from the coefficients or the calibration; the operator's one knob, the accepted false-accept rate,
+is in the latter.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
+from skuscan.verification import Geometry
+
+Kind = Literal["match", "ambiguous", "unknown"]
+
+# How a feature may move a probability: 1 up, -1 down, 0 either way. Fitting keeps to it, so that more inliers never
+# make a match less probable. Candidates that were not verified have features of their own: in the same model, they are
+# weighed by a second set of weights.
+FEATURE_SIGNS = {
+    "similarity": 1,
+    "margin": 1,
+    "log_agreeing": 1,
+    "agreeing_lead": 1,
+    "log_inliers": 1,
+    "inlier_lead": 1,
+    "inlier_ratio": 1,
+    "spread": 1,
+    "reprojection_error": -1,
+    "unverified": 0,
+    "unverified_similarity": 1,
+    "unverified_margin": 1,
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What search and verification measured about one candidate.
+
+    Attributes:
+        similarity: Cosine of the scan and the candidate's nearest reference, -1 to 1.
+        margin: How much that is above the most similar rival's; negative for all but the first.
+        verified: Whether keypoints were compared; the numbers below are 0 when not.
+        agreeing: As in `Geometry`.
+        agreeing_lead: log((1 + agreeing) / (1 + agreeing of the rival that has most)).
+        inliers: As in `Geometry`.
+        inlier_lead: log((1 + inliers) / (1 + inliers of the rival that has most)).
+        inlier_ratio: As in `Geometry`.
+        spread: As in `Geometry`.
+        reprojection_error: As in `Geometry`, px.
+    """
+
+    similarity: float
+    margin: float
+    verified: bool = False
+    agreeing: int = 0
+    agreeing_lead: float = 0.0
+    inliers: int = 0
+    inlier_lead: float = 0.0
+    inlier_ratio: float = 0.0
+    spread: float = 0.0
+    reprojection_error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A candidate before it is put beside its rivals.
+
+    Attributes:
+        sku: Its product.
+        group: Products of one non-empty group count as one answer, and are no rivals.
+        similarity: Cosine of its nearest reference.
+        geometry: None: not verified.
+    """
+
+    sku: str
+    group: str
+    similarity: float
+    geometry: Geometry | None = None
+
+
+@dataclass(frozen=True)
+class Rated:
+    """A candidate with its probability."""
+
+    sku: str
+    group: str
+    evidence: Evidence
+    logit: float
+    probability: float  # that the scan shows this product
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to a scan.
+
+    Attributes:
+        kind: "match", "ambiguous" or "unknown".
+        skus: The product of a match; two or more of an ambiguous answer, most probable first; none when unknown.
+        probability: Of the most probable candidate, whatever the kind; 0 when there is none.
+    """
+
+    kind: Kind
+    skus: tuple[str, ...]
+    probability: float
+
+
+def compare(candidates: Sequence[Measured]) -> list[Evidence]:
+    """The evidence of each candidate beside its rivals, in the order given."""
+    evidence = []
+    for candidate in candidates:
+        rivals = [other for other in candidates if _is_rival(candidate, other)]
+        best_similarity = max((rival.similarity for rival in rivals), default=0.0)
+        verified = [rival.geometry for rival in rivals if rival.geometry is not None]
+        geometry = candidate.geometry or Geometry.none()
+        evidence.append(
+            Evidence(
+                similarity=candidate.similarity,
+                margin=candidate.similarity - best_similarity,
+                verified=candidate.geometry is not None,
+                agreeing=geometry.agreeing,
+                agreeing_lead=_lead(geometry.agreeing, [g.agreeing for g in verified]),
+                inliers=geometry.inliers,
+                inlier_lead=_lead(geometry.inliers, [g.inliers for g in verified]),
+                inlier_ratio=geometry.inlier_ratio,
+                spread=geometry.spread,
+                reprojection_error=geometry.reprojection_error,
+            )
+        )
+    return evidence
+
+
+def features(evidence: Evidence) -> dict[str, float]:
+    """What the logistic model weighs, by name; names that are missing are 0."""
+    if not evidence.verified:
+        return {
+            "unverified": 1.0,
+            "unverified_similarity": evidence.similarity,
+            "unverified_margin": evidence.margin,
+        }
+    return {
+        "similarity": evidence.similarity,
+        "margin": evidence.margin,
+        "log_agreeing": math.log1p(evidence.agreeing),
+        "agreeing_lead": evidence.agreeing_lead,
+        "log_inliers": math.log1p(evidence.inliers),
+        "inlier_lead": evidence.inlier_lead,
+        "inlier_ratio": evidence.inlier_ratio,
+        "spread": evidence.spread,
+        "reprojection_error": evidence.reprojection_error,
+    }
+
+
+class Decider:
+    """Decides by one model's coefficients and one assortment's calibration.
+
+    Args:
+        coefficients: Of the model's artefact.
+        calibration: Of the generation; when it was fitted on no references, the model's own decision holds.
+    """
+
+    def __init__(self, coefficients: DecisionCoefficients, calibration: Calibration) -> None:
+        fitted = calibration.references > 0
+        self._intercept = coefficients.intercept
+        self._weights = dict(coefficients.weights)
+        self._offset = calibration.offset if fitted else 0.0
+        self._spread = calibration.spread if fitted else 1.0
+        self._match_probability = calibration.match_probability if fitted else coefficients.match_probability
+        self._ambiguous_margin = coefficients.ambiguous_margin
+        self._skip_logit = coefficients.skip_verification_logit
+
+    def logit(self, evidence: Evidence) -> float:
+        """The model's logit, before the assortment's calibration."""
+        weighed = (self._weights.get(name, 0.0) * value for name, value in features(evidence).items())
+        return self._intercept + math.fsum(weighed)
+
+    def probability(self, evidence: Evidence) -> float:
+        """The calibrated probability that the scan shows the candidate, 0 to 1."""
+        return self._calibrated(self.logit(evidence))
+
+    def is_certain(self, evidence: Evidence) -> bool:
+        """Whether the embedding alone is certain of a candidate, so that verification can be skipped."""
+        return self._skip_logit > 0 and self.logit(evidence) >= self._skip_logit
+
+    def rate(self, candidates: Sequence[Measured]) -> list[Rated]:
+        """The candidates with their probabilities, most probable first; equal ones by SKU."""
+        rated = []
+        for candidate, evidence in zip(candidates, compare(candidates), strict=True):
+            logit = self.logit(evidence)
+            rated.append(Rated(candidate.sku, candidate.group, evidence, logit, self._calibrated(logit)))
+        return sorted(rated, key=lambda r: (-r.probability, -r.logit, r.sku))
+
+    def decide(self, rated: Sequence[Rated], pair_margin: Callable[[str, str], float]) -> Decision:
+        """Accept the most probable candidate, or say why not.
+
+        Args:
+            rated: As `rate` gives them.
+            pair_margin: The least difference of probability that tells two SKUs apart; 0: the model's own.
+        """
+        if not rated:
+            return Decision("unknown", (), 0.0)
+        best = rated[0]
+        if best.probability < self._match_probability:
+            return Decision("unknown", (), best.probability)
+        close = [
+            other.sku
+            for other in rated[1:]
+            if not _is_same(best, other)
+            and best.probability - other.probability < (pair_margin(best.sku, other.sku) or self._ambiguous_margin)
+        ]
+        return Decision("ambiguous" if close else "match", (best.sku, *close), best.probability)
+
+    def _calibrated(self, logit: float) -> float:
+        return _sigmoid(self._offset + self._spread * logit)
+
+
+def _is_same(one: Measured | Rated, other: Measured | Rated) -> bool:
+    return one.sku == other.sku or (one.group != "" and one.group == other.group)
+
+
+def _is_rival(one: Measured, other: Measured) -> bool:
+    return not _is_same(one, other)
+
+
+def _lead(own: int, others: Sequence[int]) -> float:
+    return math.log1p(own) - math.log1p(max(others, default=0))
+
+
+def _sigmoid(logit: float) -> float:
+    if logit >= 0:
+        return 1 / (1 + math.exp(-logit))
+    odds = math.exp(max(logit, -700.0))  # exp underflows below
+    return odds / (1 + odds)

@@ -1,0 +1,324 @@
+"""The one place that strings the stages together: picture -> answer.
+
+    decode -> embed -> search -> (certain? decide) -> keypoints -> verify the shortlist -> decide
+
+A scan takes its catalogue once and keeps it to the end, so an activation changes the answer between two scans, never
+within one.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.catalogue import Catalogue
+from skuscan.decision import Decider, Decision, Evidence, Measured, compare
+from skuscan.embedding import Embedder
+from skuscan.errors import BundleError, ConfigError, FeatureSpaceError, StoreError
+from skuscan.index import LayeredIndex, Neighbour
+from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
+from skuscan.model import Model
+from skuscan.picture import PictureLimits, load_picture
+from skuscan.runtime import RuntimeOptions
+from skuscan.store import Store
+from skuscan.verification import Geometry, VerificationOptions, project, verify
+
+Mode = Literal["full", "embedding", "keypoints_all"]
+Image = str | Path | bytes | npt.NDArray[np.uint8]
+Outline = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RecognizerOptions:
+    """How a recogniser works.
+
+    Attributes:
+        shortlist: SKUs that the search proposes and verification looks at.
+        mode: "full"; "embedding" verifies nothing, "keypoints_all" verifies every reference and leaves the embedding
+            out: both are for evaluation, and the latter is slow.
+        runtime: What runs the network.
+        limits: Pictures that are refused.
+    """
+
+    shortlist: int = 10
+    mode: Mode = "full"
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
+    limits: PictureLimits = field(default_factory=PictureLimits)
+
+    def __post_init__(self) -> None:
+        if self.shortlist < 1:
+            raise ConfigError("a shortlist has at least one SKU", str(self.shortlist))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A product that the scan may show.
+
+    Attributes:
+        sku: Its key.
+        name: For people; empty when the catalogue has no product record.
+        probability: Calibrated, 0 to 1.
+        evidence: What was measured.
+        outline: (4, 2) float32, px of the scanned picture: where the reference's printed part lies; None: not found.
+    """
+
+    sku: str
+    name: str
+    probability: float
+    evidence: Evidence
+    outline: Outline | None
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The answer to one scan.
+
+    Attributes:
+        decision: What was decided.
+        candidates: Most probable first.
+        generation: The number of the generation that answered.
+        timings: Milliseconds by stage: decode, embed, search, keypoints, verify, decide; stages not run are missing.
+        damaged: SKUs left out because their records are damaged on this disk.
+    """
+
+    decision: Decision
+    candidates: tuple[Candidate, ...]
+    generation: int
+    timings: Mapping[str, float]
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Eye:
+    """A model opened for scanning: one embedder and one keypoint extractor of one feature space. Safe in any thread."""
+
+    feature_space: bytes
+    embedder: Embedder
+    keypoints: KeypointExtractor
+    verification: VerificationOptions
+
+    @classmethod
+    def open(cls, model: Model, options: RuntimeOptions) -> "Eye":
+        """Open a model. Raises ModelError when it cannot be used."""
+        spec = model.artifact.keypoints
+        return cls(
+            model.feature_space,
+            Embedder.open(model, options),
+            KeypointExtractor(spec),
+            VerificationOptions(scale_factor=spec.scale_factor),
+        )
+
+
+class Recognizer:
+    """Identifies products with one catalogue, or with the live generation of a device's store. Safe in any thread.
+
+    Args:
+        catalogue: Opened for reading.
+        options: How to work.
+        eye: The catalogue's model, opened before; None: it is opened here.
+
+    Raises:
+        ModelError: The catalogue's model cannot be used.
+        FeatureSpaceError: `eye` is of another feature space than the catalogue.
+    """
+
+    def __init__(self, catalogue: Catalogue, options: RecognizerOptions | None = None, eye: Eye | None = None) -> None:
+        self.options = options or RecognizerOptions()
+        self._store: Store | None = None
+        self._swapping = threading.Lock()
+        self._session = _Session.open(catalogue, self.options, eye)
+
+    @classmethod
+    def open(cls, store: Store | Path | str, options: RecognizerOptions | None = None) -> "Recognizer":
+        """Open a store's live generation, and follow it: a scan after an activation is answered by the new one.
+
+        Raises:
+            StoreError: There is no store, or no generation in it yet.
+            ModelError: Its model cannot be used.
+        """
+        opened = store if isinstance(store, Store) else Store.open(Path(store))
+        recognizer = cls(opened.open_generation(), options)
+        recognizer._store = opened
+        return recognizer
+
+    def __enter__(self) -> "Recognizer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held but memory and memory maps, which go with the recogniser."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the next scan will be answered from."""
+        return self._current_session().catalogue
+
+    @property
+    def eye(self) -> Eye:
+        """The opened model."""
+        return self._session.eye
+
+    @property
+    def index_name(self) -> str:
+        """The search index in use: "annoy" or "exact"."""
+        return self._session.index.name
+
+    def identify(self, image: Image) -> Recognition:
+        """Which product does a picture show?
+
+        Args:
+            image: A path, a file's bytes, or (H, W, 3) uint8 RGB.
+
+        Raises:
+            PictureError: The picture cannot be used.
+            StoreError: A new generation was activated and cannot be opened.
+        """
+        return _Scan(self._current_session(), self.options).answer(image)
+
+    def _current_session(self) -> "_Session":
+        if self._store is None or self._store.current() == self._session.catalogue.number:
+            return self._session
+        with self._swapping:
+            if self._store.current() != self._session.catalogue.number:
+                catalogue = self._store.open_generation()
+                same = catalogue.model.feature_space == self._session.eye.feature_space
+                self._session = _Session.open(catalogue, self.options, self._session.eye if same else None)
+            return self._session
+
+
+@dataclass(frozen=True)
+class _Session:
+    """Everything that belongs to one generation."""
+
+    catalogue: Catalogue
+    index: LayeredIndex
+    decider: Decider
+    eye: Eye
+
+    @classmethod
+    def open(cls, catalogue: Catalogue, options: RecognizerOptions, eye: Eye | None) -> "_Session":
+        model = catalogue.model
+        eye = eye or Eye.open(model, options.runtime)
+        if eye.feature_space != model.feature_space:
+            raise FeatureSpaceError(
+                "a scan and its catalogue are of one feature space",
+                f"{eye.feature_space.hex()[:12]} and {model.feature_space.hex()[:12]}",
+            )
+        decider = Decider(model.artifact.decision, catalogue.calibration)
+        return cls(catalogue, LayeredIndex.open(catalogue), decider, eye)
+
+    def pair_margin(self, sku: str, other: str) -> float:
+        pair = self.catalogue.pair(sku, other)
+        return pair.minimum_margin if pair is not None else 0.0
+
+
+class _Scan:
+    """One picture's way through the stages."""
+
+    def __init__(self, session: _Session, options: RecognizerOptions) -> None:
+        self._session = session
+        self._options = options
+        self._timings: dict[str, float] = {}
+        self._names: dict[str, str] = {}
+        self._outlines: dict[str, Outline] = {}
+        self._damaged: set[str] = set()
+
+    def answer(self, image: Image) -> Recognition:
+        with self._timed("decode"):
+            rgb = load_picture(image, self._options.limits)
+        measured = self._everything(rgb) if self._options.mode == "keypoints_all" else self._shortlist(rgb)
+        session = self._session
+        with self._timed("decide"):
+            rated = session.decider.rate(measured)
+            decision = session.decider.decide(rated, session.pair_margin)
+        candidates = tuple(
+            Candidate(r.sku, self._names[r.sku], r.probability, r.evidence, self._outlines.get(r.sku)) for r in rated
+        )
+        damaged = tuple(sorted(self._damaged))
+        return Recognition(decision, candidates, session.catalogue.number, self._timings, damaged)
+
+    def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
+        """The search's proposals, verified unless the embedding alone is certain."""
+        with self._timed("embed"):
+            vector = self._session.eye.embedder.embed(rgb)
+        with self._timed("search"):
+            neighbours = self._session.index.search(vector, self._options.shortlist)
+            measured = self._with_products(neighbours)
+        first = compare(measured)[:1]
+        certain = any(self._session.decider.is_certain(evidence) for evidence in first)
+        if self._options.mode == "embedding" or certain:
+            return measured
+        rows = {neighbour.sku: [neighbour.row] for neighbour in neighbours}
+        return self._verified(rgb, measured, rows)
+
+    def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
+        """Every SKU by its best verified reference; the embedding says nothing."""
+        catalogue = self._session.catalogue
+        rows: dict[str, list[int]] = {}
+        base = [int(row) for row in np.flatnonzero(~catalogue.withdrawn)]
+        delta = range(len(catalogue.withdrawn), len(catalogue.withdrawn) + len(catalogue.delta_embeddings))
+        for row in (*base, *delta):
+            rows.setdefault(catalogue.sku_of_row(row), []).append(row)
+        measured = self._with_products([Neighbour(sku, of_sku[0], 0.0) for sku, of_sku in rows.items()])
+        return self._verified(rgb, measured, rows)
+
+    def _with_products(self, neighbours: Sequence[Neighbour]) -> list[Measured]:
+        measured = []
+        for neighbour in neighbours:
+            try:
+                product = self._session.catalogue.product(neighbour.sku)
+            except StoreError:
+                self._damaged.add(neighbour.sku)
+                continue
+            self._names[neighbour.sku] = product.name if product is not None else ""
+            group = product.group if product is not None else ""
+            measured.append(Measured(neighbour.sku, group, neighbour.similarity))
+        return measured
+
+    def _verified(
+        self, rgb: npt.NDArray[np.uint8], measured: Sequence[Measured], rows: Mapping[str, Sequence[int]]
+    ) -> list[Measured]:
+        """The candidates with the geometry of their best row; those with a damaged record are left out."""
+        with self._timed("keypoints"):
+            query = self._session.eye.keypoints.query(rgb)
+        pixels_per_unit = max(rgb.shape[:2]) / max(query.width, query.height)
+        kept = []
+        with self._timed("verify"):
+            for candidate in measured:
+                best = Geometry.none()
+                for row in rows[candidate.sku]:
+                    reference = self._keypoints_of(candidate.sku, row)
+                    if reference is None:
+                        continue
+                    geometry = verify(query, reference, self._session.eye.verification)
+                    if (geometry.inliers, geometry.agreeing) > (best.inliers, best.agreeing):
+                        best = geometry
+                        self._outline(candidate.sku, reference, geometry, pixels_per_unit)
+                if candidate.sku not in self._damaged:
+                    kept.append(replace(candidate, geometry=best))
+        return kept
+
+    def _keypoints_of(self, sku: str, row: int) -> Keypoints | None:
+        try:
+            return unpack(self._session.catalogue.reference(row).keypoints)
+        except (StoreError, BundleError):
+            self._damaged.add(sku)
+            return None
+
+    def _outline(self, sku: str, reference: Keypoints, geometry: Geometry, pixels_per_unit: float) -> None:
+        if geometry.homography is None:
+            return
+        (left, top), (right, bottom) = reference.xy.min(axis=0), reference.xy.max(axis=0)
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+        self._outlines[sku] = (project(geometry.homography, corners) * pixels_per_unit).astype(np.float32)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._timings[stage] = (time.perf_counter() - start) * 1000  # ms

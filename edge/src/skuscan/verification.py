@@ -1,0 +1,197 @@
+"""Two sets of keypoints -> evidence that they show the same printed surface.
+
+1. match descriptors: the nearest by Hamming distance, clearly nearer than the second (Lowe 2004, "Distinctive image
+   features from scale-invariant keypoints", 7.1), and nearest in both directions;
+2. vote: each match alone says how the reference was turned, scaled and moved, and the largest group that says the same
+   is kept (Lowe 2004, 7.3). It lets the ratio be lax, and counts on bent bags where no homography holds;
+3. fit a homography to that group, robustly (Barath et al. 2020, "MAGSAC++, a fast, reliable and accurate robust
+   estimator"), and refuse those that no photo of a flat package can have.
+
+OpenCV's USAC estimators draw from a seed of their own for each call, so the same sets give the same bits in any thread.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.keypoints import Keypoints
+
+DESCRIPTOR_BITS = 256
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Matrix = npt.NDArray[np.float64]
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class VerificationOptions:
+    """What counts as agreement; chosen on drawn field views of training pictures."""
+
+    scale_factor: float = 1.2  # of the keypoint spec: what one octave is
+    ratio: float = 0.95  # nearest to second nearest distance
+    turn_tolerance: float = 25.0  # degrees between two matches' rotations
+    octave_tolerance: float = 1.5  # octaves between two matches' scales
+    place_tolerance: float = 0.15  # of the reference's longest side, between the centres that two matches foretell
+    min_group: int = 4  # matches, for a homography
+    inlier_distance: float = 3.0  # px
+    confidence: float = 0.999  # at which the estimator stops
+    max_iterations: int = 1000
+    min_area_ratio: float = 0.01  # of the reference in the query's frame to the reference
+    max_area_ratio: float = 20.0
+    max_side_ratio: float = 6.0  # of one side in the query to the opposite: beyond, it is seen along its surface
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What verification measured.
+
+    Attributes:
+        agreeing: Matches that agree on turn, scale and place.
+        inliers: Of those, the ones that one sound homography explains; 0 when there is none.
+        inlier_ratio: inliers / agreeing, 0 to 1.
+        spread: Area of the inliers' hull over that of all the reference's keypoints, 0 to 1.
+        reprojection_error: Mean distance of the inliers from where the homography puts them, px.
+        homography: (3, 3) float64, reference frame -> query frame; None when there is none.
+    """
+
+    agreeing: int
+    inliers: int
+    inlier_ratio: float
+    spread: float
+    reprojection_error: float
+    homography: Matrix | None
+
+    @classmethod
+    def none(cls) -> "Geometry":
+        """No evidence at all."""
+        return cls(0, 0, 0.0, 0.0, 0.0, None)
+
+
+def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions) -> Geometry:
+    """How well a reference's keypoints are found in a query, as one flat surface.
+
+    Args:
+        query: Keypoints of the scan.
+        reference: Keypoints of a catalogue picture, of the same feature space.
+        options: What counts as agreement.
+    """
+    rows, columns = match(query, reference, options.ratio)
+    if not len(rows):
+        return Geometry.none()
+    group = _largest_group(query, reference, rows, columns, options)
+    rows, columns = rows[group], columns[group]
+    votes_only = Geometry(len(rows), 0, 0.0, 0.0, 0.0, None)
+    if len(rows) < options.min_group:
+        return votes_only
+    fitted = _fit(reference.xy[rows], query.xy[columns], options)
+    if fitted is None or not _is_possible(fitted[0], reference.xy, options):
+        return votes_only
+    homography, inliers = fitted
+    there = reference.xy[rows[inliers]]
+    off = project(homography, there) - query.xy[columns[inliers]]
+    return Geometry(
+        agreeing=len(rows),
+        inliers=len(there),
+        inlier_ratio=len(there) / len(rows),
+        spread=_hull_area(there) / max(_hull_area(reference.xy), 1.0),
+        reprojection_error=float(np.hypot(off[:, 0], off[:, 1]).mean()),
+        homography=homography,
+    )
+
+
+def match(query: Keypoints, reference: Keypoints, ratio: float) -> tuple[Rows, Rows]:
+    """Matches that are nearest in both directions and clearly nearer than the second.
+
+    Args:
+        query: (Q) keypoints.
+        reference: (R) keypoints.
+        ratio: Greatest distance of the nearest over that of the second nearest query keypoint.
+
+    Returns:
+        (M,) rows of the reference and (M,) rows of the query.
+    """
+    if len(query) < 2 or not len(reference):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    # Bits as -1 and 1 make Hamming distances one matrix product, faster than OpenCV's brute force and as exact:
+    # distance = (256 - product) / 2.
+    products = reference.signs @ query.signs.T
+    rows = np.arange(len(reference))
+    nearest = products.argmax(axis=1)
+    mutual = products.argmax(axis=0)[nearest] == rows
+    best = products[rows, nearest]
+    products[rows, nearest] = -DESCRIPTOR_BITS
+    second = products.max(axis=1)
+    kept = mutual & (DESCRIPTOR_BITS - best < ratio * (DESCRIPTOR_BITS - second))
+    return rows[kept], nearest[kept]
+
+
+def project(homography: Matrix, points: Points) -> Matrix:
+    """(N, 2) float64: points (N, 2) seen through a homography (3, 3)."""
+    seen = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    return np.asarray(seen[:, :2] / seen[:, 2:])
+
+
+def _largest_group(
+    query: Keypoints, reference: Keypoints, rows: Rows, columns: Rows, options: VerificationOptions
+) -> Mask:
+    """(M,) bool: the matches that agree with the one with which most agree."""
+    turns = query.angles[columns] - reference.angles[rows]
+    steps = query.octaves[columns].astype(np.float32) - reference.octaves[rows]
+    scales = np.float32(options.scale_factor) ** steps
+    centre = np.array([reference.width, reference.height], np.float32) / 2
+    to_centre = (centre - reference.xy[rows]) * scales[:, None]
+    cos, sin = np.cos(np.deg2rad(turns)), np.sin(np.deg2rad(turns))
+    x, y = to_centre[:, 0], to_centre[:, 1]
+    places = query.xy[columns] + np.column_stack([cos * x - sin * y, sin * x + cos * y])
+
+    apart = np.abs((turns[:, None] - turns + 180) % 360 - 180)
+    away = places[:, None] - places
+    reach = options.place_tolerance * max(reference.width, reference.height) * np.maximum(scales[:, None], scales)
+    agree = (
+        (apart < options.turn_tolerance)
+        & (np.abs(steps[:, None] - steps) <= options.octave_tolerance)
+        & ((away * away).sum(axis=2) < reach * reach)
+    )
+    return np.asarray(agree[agree.sum(axis=1).argmax()])
+
+
+def _fit(there: Points, here: Points, options: VerificationOptions) -> tuple[Matrix, Mask] | None:
+    """A homography and the (M,) bool of its inliers; None when the estimator finds none."""
+    homography, mask = cv2.findHomography(
+        there,
+        here,
+        cv2.USAC_MAGSAC,
+        options.inlier_distance,
+        maxIters=options.max_iterations,
+        confidence=options.confidence,
+    )
+    if homography is None or not np.isfinite(homography).all():
+        return None
+    inliers = np.asarray(mask).ravel().astype(np.bool_)
+    return (np.asarray(homography, np.float64), inliers) if inliers.sum() >= options.min_group else None
+
+
+def _is_possible(homography: Matrix, points: Points, options: VerificationOptions) -> bool:
+    """Whether a camera can see the keypoints' bounding box like this: in front of it, not mirrored, not edge on."""
+    (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+    box = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]])
+    seen = box @ homography.T
+    if (seen[:, 2] * np.sign(homography[2, 2]) <= 0).any():
+        return False
+    corners = seen[:, :2] / seen[:, 2:]
+    sides = np.roll(corners, -1, axis=0) - corners
+    following = np.roll(sides, -1, axis=0)
+    turns = sides[:, 0] * following[:, 1] - sides[:, 1] * following[:, 0]
+    if (turns <= 0).any():  # not convex, or mirrored
+        return False
+    lengths = np.hypot(sides[:, 0], sides[:, 1])
+    opposite = lengths / np.roll(lengths, 2)
+    ratio = cv2.contourArea(corners.astype(np.float32)) / max(float((right - left) * (bottom - top)), 1.0)
+    return bool(options.min_area_ratio <= ratio <= options.max_area_ratio and opposite.max() <= options.max_side_ratio)
+
+
+def _hull_area(points: Points) -> float:
+    return float(cv2.contourArea(cv2.convexHull(points)))

@@ -1,0 +1,212 @@
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from skuscan.catalogue import MemoryCatalogue
+from skuscan.errors import ConfigError, FeatureSpaceError, PictureError, StoreError
+from skuscan.features import FeatureExtractor
+from skuscan.model import Model
+from skuscan.proto.bundle_pb2 import Calibration
+from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
+from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
+from skuscan.runtime import RuntimeOptions
+
+SKUS = tuple(f"sku-{i:02}" for i in range(14))
+
+
+def package(seed: int) -> np.ndarray:
+    """A flat design, (480, 360, 3): the seed decides everything."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((480, 360, 3), rng.integers(40, 255, 3), np.uint8)
+    for _ in range(40):
+        x, y = (int(v) for v in rng.integers(0, (340, 460)))
+        colour = tuple(int(v) for v in rng.integers(0, 255, 3))
+        cv2.rectangle(picture, (x, y), (x + int(rng.integers(8, 70)), y + int(rng.integers(8, 50))), colour, -1)
+        cv2.putText(picture, chr(int(rng.integers(65, 91))), (x, y), cv2.FONT_HERSHEY_DUPLEX, 1.2, colour[::-1], 2)
+    return picture
+
+
+def photo(picture: np.ndarray, seed: int = 0) -> np.ndarray:
+    """The package, turned and tilted, on a mottled table, (640, 480, 3)."""
+    rng = np.random.default_rng(seed + 77)
+    table = cv2.resize(rng.integers(60, 200, (20, 15, 3), np.uint8), (480, 640), interpolation=cv2.INTER_CUBIC)
+    matrix = np.array([[0.92, -0.16, 110], [0.14, 0.9, 60], [1e-4, -1e-4, 1]])
+    laid = cv2.warpPerspective(picture, matrix, (480, 640), dst=table, borderMode=cv2.BORDER_TRANSPARENT)
+    return np.asarray(cv2.GaussianBlur(laid, (0, 0), 0.8), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def references(released_model: Model) -> list[Reference]:
+    extractor = FeatureExtractor.open(released_model, RuntimeOptions())
+    made = []
+    for i, sku in enumerate(SKUS):
+        features = extractor.extract(package(i))
+        made.append(
+            Reference(sku=sku, reference_id=f"{i:016x}", embedding=features.embedding, keypoints=features.keypoints)
+        )
+    return made
+
+
+@pytest.fixture(scope="module")
+def eye(released_model: Model) -> Eye:
+    return Eye.open(released_model, RuntimeOptions())
+
+
+@pytest.fixture(scope="module")
+def products() -> list[Product]:
+    return [Product(sku=sku, name=f"Product {sku}") for sku in SKUS]
+
+
+@pytest.fixture
+def catalogue(released_model: Model, references: list[Reference], products: list[Product]) -> MemoryCatalogue:
+    return MemoryCatalogue(released_model, references, products)
+
+
+@pytest.fixture
+def recognizer(catalogue: MemoryCatalogue, eye: Eye) -> Recognizer:
+    return Recognizer(catalogue, RecognizerOptions(shortlist=len(SKUS)), eye)
+
+
+@pytest.mark.parametrize("number", [0, 5, 13])
+def test_a_photo_of_a_package_is_matched_named_and_outlined(recognizer: Recognizer, number: int) -> None:
+    recognition = recognizer.identify(photo(package(number)))
+    best = recognition.candidates[0]
+    assert recognition.decision.kind == "match"
+    assert recognition.decision.skus == (best.sku,) == (SKUS[number],)
+    assert best.name == f"Product {SKUS[number]}"
+    assert best.evidence.inliers > 20
+    assert best.outline is not None
+    assert best.outline.shape == (4, 2)
+    centre = best.outline.mean(axis=0)
+    assert np.abs(centre - (243, 307)).max() < 40  # where `photo` puts the middle of a package
+
+
+def test_a_picture_of_something_else_is_unknown(recognizer: Recognizer) -> None:
+    assert recognizer.identify(photo(package(999))).decision.kind == "unknown"
+
+
+def test_paths_bytes_and_arrays_get_the_same_answer(recognizer: Recognizer, tmp_path: Path) -> None:
+    rgb = photo(package(2))
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    answers = [recognizer.identify(source).candidates[0] for source in (rgb, str(path), path, path.read_bytes())]
+    assert {(a.sku, a.probability, a.evidence) for a in answers} == {
+        (answers[0].sku, answers[0].probability, answers[0].evidence)
+    }
+
+
+def test_a_file_that_is_no_picture_is_refused(recognizer: Recognizer) -> None:
+    with pytest.raises(PictureError):
+        recognizer.identify(b"no picture")
+
+
+def test_timings_name_the_stages_that_ran(recognizer: Recognizer) -> None:
+    timings = recognizer.identify(photo(package(1))).timings
+    assert list(timings) == ["decode", "embed", "search", "keypoints", "verify", "decide"]
+    assert all(value >= 0 for value in timings.values())
+
+
+def test_an_empty_catalogue_answers_unknown(released_model: Model, eye: Eye) -> None:
+    recognition = Recognizer(MemoryCatalogue(released_model, []), eye=eye).identify(photo(package(0)))
+    assert recognition.decision.kind == "unknown"
+    assert recognition.candidates == ()
+
+
+def test_the_embedding_alone_verifies_nothing(catalogue: MemoryCatalogue, eye: Eye) -> None:
+    recognition = Recognizer(catalogue, RecognizerOptions(mode="embedding"), eye).identify(photo(package(3)))
+    assert "verify" not in recognition.timings
+    assert not any(candidate.evidence.verified for candidate in recognition.candidates)
+    similarities = [candidate.evidence.similarity for candidate in recognition.candidates]
+    assert similarities == sorted(similarities, reverse=True)
+
+
+def test_keypoints_against_all_ranks_every_sku_without_the_embedding(catalogue: MemoryCatalogue, eye: Eye) -> None:
+    recognition = Recognizer(catalogue, RecognizerOptions(mode="keypoints_all"), eye).identify(photo(package(4)))
+    assert recognition.candidates[0].sku == SKUS[4]
+    assert len(recognition.candidates) == len(SKUS)
+    assert {candidate.evidence.similarity for candidate in recognition.candidates} == {0.0}
+
+
+def test_the_shortlist_bounds_what_is_verified(catalogue: MemoryCatalogue, eye: Eye) -> None:
+    recognition = Recognizer(catalogue, RecognizerOptions(shortlist=3), eye).identify(photo(package(4)))
+    assert len(recognition.candidates) == 3
+    with pytest.raises(ConfigError):
+        RecognizerOptions(shortlist=0)
+
+
+def test_the_calibration_of_the_catalogue_sets_the_threshold(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    strict = Calibration(offset=-50, spread=1, match_probability=0.9, references=14)
+    catalogue = MemoryCatalogue(released_model, references, calibration=strict)
+    assert Recognizer(catalogue, eye=eye).identify(photo(package(5))).decision.kind == "unknown"
+
+
+def test_a_pair_record_makes_a_close_answer_ambiguous(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    plain = Recognizer(MemoryCatalogue(released_model, references), eye=eye).identify(photo(package(6)))
+    assert plain.decision.kind == "match"
+    low, high = sorted((plain.candidates[0].sku, plain.candidates[1].sku))
+    pair = Pair(sku_a=low, sku_b=high, minimum_margin=1.0)
+    wary = Recognizer(MemoryCatalogue(released_model, references, pairs=[pair]), eye=eye).identify(photo(package(6)))
+    assert wary.decision.kind == "ambiguous"
+    assert set(wary.decision.skus) == {low, high}
+
+
+class DamagedCatalogue(MemoryCatalogue):
+    """Its first reference fails its checksum."""
+
+    def reference(self, row: int) -> Reference:
+        if row == 0:
+            raise StoreError("a record has its checksum", "another one")
+        return super().reference(row)
+
+
+@pytest.mark.guarantee("G11")
+def test_a_damaged_reference_is_left_out_named_and_costs_no_answer(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    recognition = Recognizer(DamagedCatalogue(released_model, references), eye=eye).identify(photo(package(0)))
+    assert recognition.damaged == (SKUS[0],)
+    assert SKUS[0] not in [candidate.sku for candidate in recognition.candidates]
+    assert recognition.decision.kind == "unknown"
+
+
+@pytest.mark.guarantee("G25")
+def test_a_model_and_a_catalogue_of_two_feature_spaces_are_refused(catalogue: MemoryCatalogue, eye: Eye) -> None:
+    with pytest.raises(FeatureSpaceError):
+        Recognizer(catalogue, eye=replace(eye, feature_space=bytes(32)))
+
+
+@pytest.mark.guarantee("G23")
+def test_the_same_picture_gives_the_same_answer_bit_for_bit_in_any_thread(recognizer: Recognizer) -> None:
+    pictures = [photo(package(number), number) for number in range(3)]
+    expected = [_essence(recognizer.identify(picture)) for picture in pictures]
+    wrong: list[int] = []
+
+    def work() -> None:
+        for number, picture in enumerate(pictures):
+            if _essence(recognizer.identify(picture)) != expected[number]:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def _essence(recognition: object) -> object:
+    return (
+        recognition.decision,  # type: ignore[attr-defined]
+        [
+            (c.sku, c.probability, c.evidence, None if c.outline is None else c.outline.tobytes())
+            for c in recognition.candidates  # type: ignore[attr-defined]
+        ],
+    )
