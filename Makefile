@@ -1,46 +1,78 @@
 # Everything that a person does with this checkout. `make help` lists it.
 #
 #     make demo               the main job from end to end
-#     VENV=/tmp/x make env    the same with the environment elsewhere; PYTHON=python3.12 picks the Python
+#     VENV=/tmp/x make env    the environment elsewhere; PYTHON=python3.12 picks the Python
 VENV ?= .venv
 TRAIN_VENV ?= .venv-train
 RELEASE_VENV ?= .venv-release
+TESTS ?= tests
+export VENV
+
 BIN := $(VENV)/bin
 ENV := $(VENV)/.made
-TESTS ?= tests
-PROJECTS := edge/pyproject.toml models/pyproject.toml server/pyproject.toml
+PACKAGES := ./edge ./models ./server
+RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard */pyproject.toml)
+DEMO := build/demo
 
 .DEFAULT_GOAL := help
-.PHONY: help
-help:  ## list what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+.PHONY: help env demo test lint proto eval bench faults second-env arm64 train-env export release-check resolve-check clean
 
-$(ENV): requirements.txt $(PROJECTS) tools/environment.sh tools/annoy_flags.sh
-	tools/environment.sh $(VENV)
+help:  ## list what there is
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+env: $(ENV)  ## make .venv with what the demo, the server and the tests need
+$(ENV): $(RECIPE)
+	tools/environment.sh $(VENV) requirements.txt $(PACKAGES)
 	@touch $@
 
-.PHONY: env
-env: $(ENV)  ## make .venv with what the demo, the server and the tests need
-
-.PHONY: demo
 demo: $(ENV)  ## the main job from end to end: server, catalogue, bundle, device, 24 photos, a change
-	$(BIN)/python -m tools.demo
+	$(BIN)/python tools/demo.py
 
-.PHONY: test
 test: lint  ## every check and the whole test suite, with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=10 $(TESTS)
 
-.PHONY: lint
 lint: $(ENV)  ## formatting, style, types, directions of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=export/src $(BIN)/lint-imports
 
-.PHONY: proto
 proto: $(ENV)  ## remake the generated protobuf code from proto/
 	$(BIN)/python tools/generate_proto.py
 
-.PHONY: clean
+eval: $(ENV)  ## the evaluation table on real pictures (SKUSCAN_DATA, else ../shared)
+	$(BIN)/python -m benchmarks.evaluation
+
+bench: $(ENV)  ## every benchmark, in yardsticks
+	$(BIN)/python -m benchmarks.yardstick
+
+faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes
+	$(BIN)/python -m pytest tests/faults
+
+second-env: $(ENV)  ## the edge tests again, with tflite-runtime 2.14, numpy 1 and OpenCV 4.11
+	$(BIN)/python tools/second_environment.py
+
+arm64: $(ENV) $(DEMO)/device-store  ## the demo's device on an emulated 64-bit Arm, compared with this machine
+	tools/arm64.sh --store $(DEMO)/device-store --photos $(DEMO)/photos
+$(DEMO)/device-store:
+	$(MAKE) demo
+
+train-env: $(TRAIN_VENV)/.made  ## make .venv-train, which adds Keras and TensorFlow
+$(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
+	tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
+	@touch $@
+
+export: $(TRAIN_VENV)/.made  ## remake the released model in build/export, and its parity report
+	$(TRAIN_VENV)/bin/skuscan-export
+
+release-check: $(RELEASE_VENV)/.made  ## build the four packages and the documentation as for a release
+	tools/release_check.sh $(RELEASE_VENV)
+$(RELEASE_VENV)/.made: $(RECIPE) requirements-release.txt
+	tools/environment.sh $(RELEASE_VENV) requirements-release.txt $(PACKAGES)
+	@touch $@
+
+resolve-check: $(ENV)  ## ask the index whether the pins have wheels for every Python and processor that we support
+	tools/resolve_check.sh $(VENV)
+
 clean:  ## remove what was made here, the environments excepted
 	rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

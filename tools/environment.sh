@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# Makes the environment that everything else runs in: VENV with the pinned requirements and the packages of the
-# checkout, editable. `make env` calls it when something that it depends on has changed.
+# Makes an environment of pinned requirements and of packages of the checkout, these editable. The Makefile calls it
+# when something that the environment depends on has changed.
 #
-#     tools/environment.sh VENV       # $PYTHON names another Python than the newest one found
+#     tools/environment.sh VENV REQUIREMENTS PACKAGE...     # $PYTHON names another Python than the newest one found
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/annoy_flags.sh
 
-venv=${1:?usage: tools/environment.sh VENV}
+usage='usage: tools/environment.sh VENV REQUIREMENTS PACKAGE...'
+venv=${1:?$usage} requirements=${2:?$usage}
+packages=()
+for package in "${@:3}"; do packages+=(--editable "$package"); done
 
 # Prints the newest usable Python: a name may be there and not start (pyenv), or lack its headers.
 find_python() {
@@ -36,11 +39,12 @@ if ! "$venv/bin/python" tools/check_machine.py 2>/dev/null; then
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
-echo "make env: $("$venv/bin/python" --version) in $venv, installing the pinned requirements"
+echo "make env: $("$venv/bin/python" --version) in $venv, installing $requirements"
 pip install --quiet "$(pinned pip)" "$(pinned setuptools)" "$(pinned wheel)"
 # pip's cache could hold an Annoy that was compiled with other flags, so it is kept out of this one.
 ANNOY_COMPILER_ARGS=$(annoy_flags "$(uname -m)") pip install --quiet --no-cache-dir --no-binary annoy \
     --no-build-isolation --no-deps --force-reinstall "$(pinned annoy)"
-pip install --quiet --requirement requirements.txt
-pip install --quiet --no-deps --no-build-isolation --editable ./edge --editable ./models --editable ./server
+pip install --quiet --requirement "$requirements"
+# setuptools warns about folders that look like packages at every editable installation.
+PYTHONWARNINGS=ignore pip install --quiet --no-deps --no-build-isolation "${packages[@]}"
 pip check
