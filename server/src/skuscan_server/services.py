@@ -1,6 +1,6 @@
 """The server's parts, wired together from one configuration. Command line, API and scheduler all begin here."""
 
-import logging
+import threading
 from functools import cached_property
 
 from sqlalchemy import select
@@ -26,8 +26,6 @@ from skuscan_server.repository import TufRepository
 
 FIRST_KEY_NAME = "first"
 
-log = logging.getLogger(__name__)
-
 
 class Services:
     """What the server is made of. Parts are made on first use; safe in any thread after that."""
@@ -38,6 +36,7 @@ class Services:
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
         self.keys = KeyFolder(config.keys)
+        self.decoding = threading.BoundedSemaphore(config.concurrent_decodes)  # pictures being decoded in this process
 
     @cached_property
     def model(self) -> Model:
@@ -98,7 +97,9 @@ class Services:
             batch=self.config.feature_batch,
         )
 
-    def publish(self, assortment: str, *, force: str = "", progress: Progress = lambda *_: None) -> Published | None:
+    def publish(
+        self, assortment: str, *, force: str = "", wait: float = 0.0, progress: Progress = lambda *_: None
+    ) -> Published | None:
         """Publish what changed in an assortment, see `Publisher.publish`."""
         config = self.config
         options = PublishOptions(
@@ -116,7 +117,9 @@ class Services:
         with self.database.read() as session:
             find_assortment(session, assortment)
         with self.pool() as pool:
-            return publisher.publish(assortment, self.repository(assortment), pool, force=force, progress=progress)
+            return publisher.publish(
+                assortment, self.repository(assortment), pool, force=force, wait=wait, progress=progress
+            )
 
     def _create_repository(self, assortment: str) -> None:
         """Sign the first root, unless a run that was killed before its commit has done so."""

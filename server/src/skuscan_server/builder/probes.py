@@ -74,7 +74,7 @@ class ProbeChooser:
             Feature.picture_sha256.in_(list(refs)), Feature.feature_space == self._work.feature_space
         )
         with self._database.read() as session:
-            return {sha256: embedding for sha256, embedding in session.execute(query)}
+            return {row.picture_sha256: row.embedding for row in session.execute(query)}
 
 
 def _candidates(snapshot: Snapshot, displays: Mapping[bytes, FileRef], count: int) -> Iterator[_Candidate]:

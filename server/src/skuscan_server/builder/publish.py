@@ -32,7 +32,7 @@ from skuscan_server.builder.prepare import Plan, Preparation, Progress
 from skuscan_server.builder.probes import ProbeChooser
 from skuscan_server.builder.records import RecordId, StoredRecord, load_records
 from skuscan_server.builder.snapshot import SnapshotReference
-from skuscan_server.builder.state import note_publication
+from skuscan_server.builder.state import note_built, note_publication
 from skuscan_server.catalogue.pictures import FinishedWork
 from skuscan_server.db.lock import Lease, builder_lock
 from skuscan_server.db.models import Assortment, Publication
@@ -135,6 +135,7 @@ class Publisher:
         pool: FeaturePool,
         *,
         force: str = "",
+        wait: float = 0.0,
         progress: Progress = lambda *_: None,
     ) -> Published | None:
         """Publish what changed; None when nothing did.
@@ -144,6 +145,7 @@ class Publisher:
             repository: Where it is signed.
             pool: What computes features.
             force: "delta": even when nothing changed; "base": with a new base; empty: only changes.
+            wait: s, to wait for another builder to finish.
             progress: Told of pictures done, of how many.
 
         Raises:
@@ -151,9 +153,10 @@ class Publisher:
             PublishError: A picture cannot be used, or there is nothing to begin with.
             NotFoundError: No such assortment.
         """
-        with builder_lock(self._database, assortment, self._options.lease) as lease:
+        with builder_lock(self._database, assortment, self._options.lease, wait) as lease:
             plan = self._preparation.plan(assortment, pool, progress)
             if not force and plan.change.is_empty and self._is_current(plan, repository):
+                self._note_check(plan)
                 return None
             if plan.previous.manifest is None and not plan.snapshot.products:
                 raise PublishError("a first publication has a product", f"{assortment} is empty", "import a catalogue")
@@ -186,7 +189,6 @@ class Publisher:
             created_at=now,
             kind=kind,
             manifest=data,
-            catalogue_version=plan.snapshot.version,
             uncalibrated=uncalibrated,
         )
         self._note(plan, publication, stored)
@@ -284,7 +286,12 @@ class Publisher:
         with self._database.write() as session:
             note_publication(session, publication, plan.change, stored)
             row = session.get_one(Assortment, publication.assortment)
-            row.publish_requested, row.last_error, row.last_signed_at = "", "", publication.created_at
+            row.signed_at = publication.created_at
+            note_built(row, plan.snapshot.version)
+
+    def _note_check(self, plan: Plan) -> None:
+        with self._database.write() as session:
+            note_built(session.get_one(Assortment, plan.snapshot.assortment), plan.snapshot.version)
 
 
 def _next_generation(plan: Plan, repository: TufRepository, now: float) -> int:

@@ -1,5 +1,6 @@
 """What is live in an assortment, and noting a new publication. The only writer of these tables."""
 
+import time
 from collections.abc import Mapping
 from typing import cast
 
@@ -11,7 +12,7 @@ from skuscan_server.builder.delta import Change
 from skuscan_server.builder.pairs import SIMILARITY_DECIMALS, SimilarPair
 from skuscan_server.builder.records import RecordId, StoredRecord
 from skuscan_server.db.batches import batched
-from skuscan_server.db.models import LiveRecord, Publication, Record
+from skuscan_server.db.models import Assortment, LiveRecord, Publication, Record
 
 
 def live_records(session: Session, assortment: str) -> dict[RecordId, StoredRecord]:
@@ -42,6 +43,12 @@ def last_publication(session: Session, assortment: str) -> Publication | None:
     """The newest publication that the database knows of."""
     query = select(Publication).where(Publication.assortment == assortment)
     return session.scalars(query.order_by(Publication.generation.desc()).limit(1)).first()
+
+
+def note_built(assortment: Assortment, version: int) -> None:
+    """Note that the assortment is published as the catalogue was at `version`."""
+    assortment.built_version, assortment.built_at = version, time.time()
+    assortment.publish_requested, assortment.last_error = "", ""
 
 
 def note_publication(

@@ -41,7 +41,7 @@ def load_vectors(database: Database, references: list[SnapshotReference], featur
             query = select(Feature.picture_sha256, Feature.embedding).where(
                 Feature.picture_sha256.in_(chunk), Feature.feature_space == feature_space
             )
-            by_picture |= {sha256: embedding for sha256, embedding in session.execute(query)}
+            by_picture |= {row.picture_sha256: row.embedding for row in session.execute(query)}
     rows = np.frombuffer(b"".join(by_picture[reference.picture_sha256] for reference in references), np.int8)
     return Vectors(
         [reference.sku for reference in references],

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from skuscan.bundle.manifest import check_assortment
-from skuscan_server.catalogue.products import count_changes
+from skuscan_server.catalogue.products import catalogue_version, count_changes
 from skuscan_server.db.batches import batched
 from skuscan_server.db.models import Assortment, Membership, Product
 from skuscan_server.errors import CatalogueError, ConflictError, NotFoundError
@@ -27,7 +27,8 @@ def create_assortment(session: Session, name: str, *, everything: bool) -> Assor
     check_assortment(name)
     if session.get(Assortment, name) is not None:
         raise ConflictError("an assortment is created once", name)
-    row = Assortment(name=name, everything=everything)
+    version, _ = catalogue_version(session)
+    row = Assortment(name=name, everything=everything, built_version=version)
     session.add(row)
     session.flush()
     return row

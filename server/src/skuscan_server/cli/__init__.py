@@ -13,6 +13,8 @@ from skuscan.errors import SkuscanError
 
 COMMANDS = {  # name: module, in the order in which a person meets them
     "init": "init",
+    "run": "run",
+    "scheduler": "scheduler",
     "catalogue": "catalogue",
     "publish": "publish",
     "enrol-token": "enrol_token",

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,12 @@ def services_of(ctx: click.Context) -> Services:
     services = Services(config_of(ctx))
     services.check()
     return services
+
+
+def log_to_stderr() -> None:
+    """For commands that run for long."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def json_option(function: Function) -> Function:

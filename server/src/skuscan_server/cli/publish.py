@@ -7,6 +7,8 @@ import click
 from skuscan_server.builder.publish import BASE, DELTA
 from skuscan_server.cli.common import assortment_option, echo_json, json_option, progress_bar, services_of
 
+BUILDER_WAIT = 600.0  # s, for a publication that the scheduler is making
+
 
 @click.command("publish")
 @assortment_option
@@ -24,7 +26,9 @@ def command(ctx: click.Context, assortment: str, base: bool, force: bool, as_jso
     """
     services = services_of(ctx)
     with progress_bar("features") as show:
-        done = services.publish(assortment, force=BASE if base else DELTA if force else "", progress=show)
+        done = services.publish(
+            assortment, force=BASE if base else DELTA if force else "", wait=BUILDER_WAIT, progress=show
+        )
     if as_json:
         echo_json(asdict(done) if done else None)
     elif done is None:

@@ -20,6 +20,7 @@ from skuscan_server.db.session import Database
 from skuscan_server.errors import BusyError
 
 RENEWALS_PER_LEASE = 4
+RETRY = 0.5  # s between two attempts of a builder that waits
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +78,21 @@ class Lease:
 
 
 @contextmanager
-def builder_lock(database: Database, assortment: str, seconds: float) -> Iterator[Lease]:
-    """Hold the lock of an assortment for a block. Raises BusyError when another builder holds it."""
+def builder_lock(database: Database, assortment: str, seconds: float, wait: float = 0.0) -> Iterator[Lease]:
+    """Hold the lock of an assortment for a block.
+
+    Args:
+        database: Where the lock is.
+        assortment: What is built.
+        seconds: s, after which a holder that died is taken over.
+        wait: s, to wait for another holder.
+
+    Raises:
+        BusyError: Another builder still holds it.
+    """
     lease = Lease(database, assortment, seconds)
-    lease.take()
     done = threading.Event()
+    _take(lease, wait, done)
     renewer = threading.Thread(target=_renew, args=(lease, done, seconds), name=f"lease-{assortment}", daemon=True)
     renewer.start()
     try:
@@ -90,6 +101,17 @@ def builder_lock(database: Database, assortment: str, seconds: float) -> Iterato
         done.set()
         renewer.join()
         lease.release()
+
+
+def _take(lease: Lease, wait: float, done: threading.Event) -> None:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            return lease.take()
+        except BusyError:
+            if time.monotonic() >= deadline:
+                raise
+        done.wait(RETRY)
 
 
 def _renew(lease: Lease, done: threading.Event, seconds: float) -> None:

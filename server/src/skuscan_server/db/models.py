@@ -102,9 +102,11 @@ class Assortment(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
     everything: Mapped[bool]  # all products, whatever the memberships say
     rollout_percent: Mapped[int] = mapped_column(default=100)
-    publish_requested: Mapped[str] = mapped_column(String(10), default="")  # "", "changes", "base"
+    publish_requested: Mapped[str] = mapped_column(String(10), default="")  # "", "changes", "delta" or "base"
     last_error: Mapped[str] = mapped_column(String(600), default="")  # of the last publication; empty: it went well
-    last_signed_at: Mapped[float] = mapped_column(default=0.0)
+    built_version: Mapped[int] = mapped_column(default=0)  # the catalogue's version at the last publication or check
+    built_at: Mapped[float] = mapped_column(default=0.0)
+    signed_at: Mapped[float] = mapped_column(default=0.0)  # 0: never published
 
 
 class Membership(Base):
@@ -151,7 +153,6 @@ class Publication(Base):
     created_at: Mapped[float]
     kind: Mapped[str] = mapped_column(String(10))  # "base" or "delta"
     manifest: Mapped[bytes]  # the serialised message, as signed
-    catalogue_version: Mapped[int]  # the catalogue's version that it holds
     uncalibrated: Mapped[int]  # references added or withdrawn since the calibration was fitted
 
 

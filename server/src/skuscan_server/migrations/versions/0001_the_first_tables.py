@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("rollout_percent", sa.Integer(), nullable=False),
         sa.Column("publish_requested", sa.String(length=10), nullable=False),
         sa.Column("last_error", sa.String(length=600), nullable=False),
-        sa.Column("last_signed_at", sa.Double(), nullable=False),
+        sa.Column("built_version", sa.Integer(), nullable=False),
+        sa.Column("built_at", sa.Double(), nullable=False),
+        sa.Column("signed_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_assortment")),
     )
     op.create_table(
@@ -169,7 +171,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("manifest", sa.LargeBinary(), nullable=False),
-        sa.Column("catalogue_version", sa.Integer(), nullable=False),
         sa.Column("uncalibrated", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["assortment"], ["assortment.name"], name=op.f("fk_publication_assortment"), ondelete="CASCADE"

@@ -1,0 +1,14 @@
+"""The REST interface under /api/v1: a file per resource, and no logic of the catalogue or the builder."""
+
+from skuscan_server.api import assortments, devices, enrolment, files, health, products, publications, references
+
+BLUEPRINTS = (
+    products.blueprint,
+    references.blueprint,
+    assortments.blueprint,
+    publications.blueprint,
+    devices.blueprint,
+    enrolment.blueprint,
+    files.blueprint,
+    health.blueprint,
+)

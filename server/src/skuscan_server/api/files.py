@@ -1,0 +1,67 @@
+"""`/tuf/...` and `/blobs/...`: what is published, as static files. A web server or a CDN may serve the same folders.
+
+All but `timestamp.json` never change, and may be cached for ever. Range, If-Range and ETag work, so that a device goes
+on with an interrupted download.
+"""
+
+import re
+from pathlib import Path
+
+from apiflask import APIBlueprint
+from flask import Response, send_file
+
+from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan_server.api.context import services
+from skuscan_server.errors import NotFoundError
+
+YEAR = 31_536_000  # s, the longest that caches are told (RFC 9111)
+IMMUTABLE = f"public, max-age={YEAR}, immutable"
+REVALIDATE = "no-cache"  # may be kept, and is asked for every time
+_ASSORTMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_METADATA = re.compile(r"(?:[0-9]{1,20}\.[a-z]{1,20}|timestamp)\.json")
+_TARGET = re.compile(r"[0-9a-f]{64}\.[a-z]{1,20}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+blueprint = APIBlueprint("files", __name__, enable_openapi=False)
+
+
+@blueprint.get("/tuf/<assortment>/metadata/<name>")
+def metadata(assortment: str, name: str) -> Response:
+    """A file of an assortment's TUF metadata."""
+    if not _ASSORTMENT.fullmatch(assortment) or not _METADATA.fullmatch(name):
+        raise _not_found()
+    path = services().config.published / "tuf" / assortment / "metadata" / name
+    return _send(path, "application/json", None, REVALIDATE if name == "timestamp.json" else IMMUTABLE)
+
+
+@blueprint.get("/tuf/<assortment>/targets/<name>")
+def target(assortment: str, name: str) -> Response:
+    """A TUF target: a manifest or a model, named by its digest."""
+    if not _ASSORTMENT.fullmatch(assortment) or not _TARGET.fullmatch(name):
+        raise _not_found()
+    path = services().config.published / "tuf" / assortment / "targets" / name
+    return _send(path, "application/octet-stream", name, IMMUTABLE)
+
+
+@blueprint.get("/blobs/sha256/<prefix>/<digest>")
+def blob(prefix: str, digest: str) -> Response:
+    """A blob, named by its digest."""
+    if not _DIGEST.fullmatch(digest) or not digest.startswith(prefix):
+        raise _not_found()
+    path = services().published.path(FileRef(sha256=bytes.fromhex(digest)))
+    if path.parent.name != prefix:
+        raise _not_found()
+    return _send(path, "application/octet-stream", digest, IMMUTABLE)
+
+
+def _send(path: Path, mimetype: str, etag: str | None, cache: str) -> Response:
+    try:
+        response = send_file(path.absolute(), mimetype=mimetype, conditional=True, etag=etag or True)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise _not_found() from error
+    response.headers["Cache-Control"] = cache
+    return response
+
+
+def _not_found() -> NotFoundError:
+    return NotFoundError("the file is published", "another name")

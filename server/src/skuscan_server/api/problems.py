@@ -1,0 +1,112 @@
+"""Errors as problem JSON (RFC 9457), with the rule, what was received, and what to do. Nothing of the inside leaks."""
+
+import json
+import logging
+import uuid
+from http import HTTPStatus
+
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException
+
+from skuscan.errors import ConfigError, ModelError, SkuscanError, StoreError
+from skuscan_server.errors import BusyError, ConflictError, ServerError
+
+RETRY_AFTER = 5  # s, that a client is asked to wait when the server is overloaded
+MEDIA_TYPE = "application/problem+json"
+RECEIVED_LENGTH = 300  # characters of what was received that are said back
+
+# Not the caller's fault, and their texts name files of the server.
+_INTERNAL = (ModelError, StoreError, ConfigError)
+
+log = logging.getLogger(__name__)
+
+
+def register(app: APIFlask) -> None:
+    """Make every error of an app a problem."""
+    app.register_error_handler(HTTPError, _http_error)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(SkuscanError, _known)
+    app.register_error_handler(OperationalError, _overloaded)
+    app.register_error_handler(IntegrityError, _raced)
+    app.register_error_handler(Exception, _bug)
+
+
+def problem(
+    status: int, kind: str, rule: str, received: str = "", advice: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """A problem document.
+
+    Args:
+        status: The HTTP status.
+        kind: What sort of error, part of `type`.
+        rule: What must hold.
+        received: What came instead.
+        advice: What to do.
+        headers: More headers.
+    """
+    detail = "; ".join(part for part in (rule, f"received {received}" if received else "", advice) if part)
+    body = {
+        "type": f"urn:skuscan:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "detail": detail,
+        "rule": rule,
+        "received": received,
+        "advice": advice,
+    }
+    response = Response(json.dumps(body), int(status), mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(headers or {})
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _known(error: SkuscanError) -> Response:
+    if isinstance(error, _INTERNAL):
+        return _bug(error)
+    status = error.status if isinstance(error, ServerError) else HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = type(error).__name__.removesuffix("Error").lower()
+    return problem(status, kind, error.rule, error.received[:RECEIVED_LENGTH], error.advice)
+
+
+def _http_error(error: HTTPError) -> Response:
+    """What APIFlask raises: mostly a body or a query that does not fit its model."""
+    received = json.dumps(error.detail)[:RECEIVED_LENGTH] if error.detail else ""
+    status = HTTPStatus(error.status_code)
+    return problem(status, _kind(status), error.message or status.phrase, received)
+
+
+def _http_exception(error: HTTPException) -> Response:
+    """What Flask raises: no such path, another method, too long, not JSON."""
+    response = error.get_response()
+    if isinstance(response, Response) and response.status_code < HTTPStatus.BAD_REQUEST:
+        return response  # a redirect, or 304
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    headers = {name: value for name, value in response.headers.items() if name in ("Allow", "Content-Range")}
+    return problem(status, _kind(status), status.description or status.phrase, headers=headers)
+
+
+def _overloaded(error: OperationalError) -> Response:
+    log.warning("the database did not answer in time: %s", error.orig)
+    return _known(BusyError("the database answers in time", "it is busy or away", "try again"))
+
+
+def _raced(error: IntegrityError) -> Response:
+    log.info("two changes met: %s", error.orig)
+    return _known(ConflictError("two changes of one thing come one after the other", "both at once", "try again"))
+
+
+def _bug(error: Exception) -> Response:
+    incident = uuid.uuid4().hex
+    log.error("incident %s", incident, exc_info=error)
+    return problem(500, "internal", "the server works", f"incident {incident}", "tell the operator the incident")
+
+
+def _kind(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-")

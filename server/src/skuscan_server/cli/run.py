@@ -1,0 +1,24 @@
+"""`skuscan-server run`."""
+
+import click
+
+from skuscan_server.cli.common import config_of, log_to_stderr, services_of
+from skuscan_server.supervisor import environment, gunicorn_command, scheduler_command, supervise
+
+
+@click.command("run")
+@click.option("--bind", default="127.0.0.1:8000", show_default=True, help="Address and port to listen on.")
+@click.pass_context
+def command(ctx: click.Context, bind: str) -> int:
+    """Serve devices and operators, and publish changes, until stopped.
+
+    Starts gunicorn and one scheduler. TLS belongs to the web server in front. SIGTERM or Ctrl-C stops everything.
+
+    \b
+    Example:
+      skuscan-server run --bind 0.0.0.0:8000
+    """
+    log_to_stderr()
+    services_of(ctx)  # a server that was not set up is said here, in one line
+    config = config_of(ctx)
+    return supervise([gunicorn_command(config, bind), scheduler_command()], environment(config.data_folder))

@@ -1,0 +1,95 @@
+"""Running the server: gunicorn and one scheduler, as children of this process, which end together.
+
+A signal to stop, or the end of one child, ends both: first by SIGTERM, and after a while by SIGKILL. The children have
+sessions of their own, so that Ctrl-C reaches this process only.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from skuscan_server.config import ENVIRONMENT_PREFIX, ServerConfig
+
+GRACE = 20.0  # s, that a child has to end by itself
+GUNICORN_GRACE = 10  # s, that requests have to end
+KEEP_ALIVE = 15  # s, that an idle connection is kept
+SILENCE = 60  # s, after which a worker that does not answer is replaced
+REQUESTS_PER_WORKER = 20_000  # then it is replaced, so that a leak in a library cannot grow for ever
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
+
+
+def gunicorn_command(config: ServerConfig, bind: str) -> list[str]:
+    """How the web server is started."""
+    options = {
+        "bind": bind,
+        "worker-class": "gthread",
+        "workers": config.web_workers,
+        "threads": config.web_threads,
+        "timeout": SILENCE,
+        "graceful-timeout": GUNICORN_GRACE,
+        "keep-alive": KEEP_ALIVE,
+        "max-requests": REQUESTS_PER_WORKER,
+        "max-requests-jitter": REQUESTS_PER_WORKER // 10,
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "gunicorn", *flags, "--no-control-socket", "skuscan_server.wsgi:application()"]
+
+
+def scheduler_command() -> list[str]:
+    """How the scheduler is started."""
+    return [sys.executable, "-m", "skuscan_server.cli", "scheduler"]
+
+
+def environment(data_folder: Path) -> dict[str, str]:
+    """The children's environment: this one's, with the data folder that the command line may have named."""
+    return {**os.environ, f"{ENVIRONMENT_PREFIX}DATA_FOLDER": str(data_folder.absolute())}
+
+
+def supervise(commands: Sequence[list[str]], child_environment: dict[str, str]) -> int:
+    """Run commands until one ends or this process is told to stop.
+
+    Returns:
+        0 when it was told to stop; 1 when a child ended by itself.
+    """
+    watched = {*STOPPING, signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)  # from here on signals wait for `sigwait`
+    children = [
+        subprocess.Popen(
+            command,
+            env=child_environment,
+            start_new_session=True,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before),
+        )
+        for command in commands
+    ]
+    try:
+        while signal.sigwait(watched) not in STOPPING:
+            ended = [child for child in children if child.poll() is not None]
+            if ended:
+                log.error("%s ended with %s; stopping", ended[0].args, ended[0].returncode)
+                return 1
+        return 0
+    finally:
+        _stop(children)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(children: list["subprocess.Popen[bytes]"]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
