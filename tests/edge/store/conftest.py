@@ -1,6 +1,8 @@
 """A publisher in memory: makes signed-looking generations of a small catalogue and delivers their files to a store."""
 
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,6 +163,8 @@ class Publisher:
             to.append(segment_ref(data))
 
 
+MEMORY = Path("/dev/shm")  # an fsync costs nothing there; the calls are the same
+
 IDENTITY = DeviceIdentity(
     server_url="http://127.0.0.1:1",
     device_id="d1",
@@ -214,3 +218,13 @@ def records():
 @pytest.fixture
 def disk() -> Disk:
     return DISK
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A folder in memory where there is one: hundreds of updates are made in it."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)

@@ -42,7 +42,7 @@ _PLAIN_WORDS = {
 class Disk:
     """Durable operations on files. Stateless, and safe in any thread. Every method raises StoreError on failure."""
 
-    def _step(self, call: str, path: Path) -> None:
+    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
         """Called before each system call that changes the disk; does nothing. Tests override it."""
 
     def write_file(self, path: Path, data: bytes | Iterable[bytes], mode: int = PUBLIC_MODE) -> FileRef:
@@ -127,7 +127,7 @@ class Disk:
         """Give a file a second name; copy it where the file system has no hard links."""
         with _plainly(target):
             try:
-                self._step("link", target)
+                self._step("link", target, source)
                 os.link(source, target)
             except OSError as error:
                 if error.errno not in _NO_HARD_LINKS:
@@ -162,7 +162,7 @@ class Disk:
             rest = rest[os.write(descriptor, rest[:BLOCK_BYTES]) :]
 
     def _replace(self, source: Path, target: Path) -> None:
-        self._step("rename", target)
+        self._step("rename", target, source)
         source.replace(target)
         self._sync_folder(target.parent)
 
