@@ -92,10 +92,12 @@ def paint(picture: Picture, mask: Mask, ink: Colour | Picture, opacity: float = 
     if width == 0:
         return
     window = (slice(top, top + height), slice(left, left + width))
-    under = picture[window].astype(np.uint16)
-    over = np.asarray(ink, np.uint16) if isinstance(ink, tuple) else ink[window].astype(np.uint16)
-    share = (mask[window].astype(np.uint16) * round(opacity * 256) >> 8)[..., None]
-    picture[window] = ((under * (255 - share) + over * share + 127) // 255).astype(np.uint8)
+    share = cv2.cvtColor(mask[window], cv2.COLOR_GRAY2RGB)
+    if opacity < 1:
+        share = cv2.convertScaleAbs(share, alpha=opacity)
+    over = np.full(share.shape, ink, np.uint8) if isinstance(ink, tuple) else ink[window]
+    kept = cv2.multiply(picture[window], cv2.bitwise_not(share), scale=1 / 255)
+    picture[window] = cv2.add(kept, cv2.multiply(over, share, scale=1 / 255))
 
 
 def paint_at(picture: Picture, mask: Mask, left: int, top: int, ink: Colour, opacity: float = 1.0) -> None:

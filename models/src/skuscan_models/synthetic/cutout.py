@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from skuscan.errors import PictureError
 
+from skuscan.errors import PictureError
 from skuscan_models.synthetic.canvas import Mask, Picture
 
 _MIN_SIDE = 8  # px: less is no picture of a package

@@ -36,6 +36,7 @@ _SKINS: tuple[Colour, ...] = (
 _WOODS: tuple[Colour, ...] = ((196, 154, 108), (150, 106, 68), (222, 190, 150), (110, 76, 52))
 _SHADOW: Colour = (30, 24, 24)
 _BACKGROUND_BLUR = (0.4, 2.6)  # px at half size: the range of focus
+_ARM_TONES = 9
 _FINGER_TONES = 6  # nested strokes that shade a finger from its rim to its ridge
 
 Rng = np.random.Generator
@@ -260,17 +261,25 @@ class Hand:
         self._reach = float(np.linalg.norm(opposite - self._grip))
         size = float(np.linalg.norm(corners[0] - corners[2]))
         self._radius = size * rng.uniform(0.032, 0.05)
-        self._thumb = min(self._reach * 0.3, self._radius * rng.uniform(2.5, 5.0))
+        self._thumb = min(self._reach * 0.3, self._radius * rng.uniform(1.5, 3.8))
         self._tips = int(rng.integers(2, 5)) if self._reach < 11 * self._radius else 0
         self._lean = rng.uniform(-0.5, 0.5)
 
     def draw_behind(self, picture: Picture) -> None:
         """The palm and the wrist, before the package is drawn."""
-        dark, radius = mix(self._skin, _SHADOW, 0.25), self._radius
+        radius = self._radius
         wrist = self._grip - self._inward * radius * 16 - self._along * radius * 9
         palm = self._grip - self._inward * radius * 1.2 - self._along * radius
-        for tone, width in ((mix(self._skin, _SHADOW, 0.45), 8.2), (dark, 7.4), (mix(dark, self._skin, 0.6), 5.0)):
-            stroke(picture, [wrist, palm], tone, radius * width)
+        dim = mix(self._skin, _SHADOW, 0.2)
+        for step in range(_ARM_TONES):
+            share = step / (_ARM_TONES - 1)
+            offset = np.array((-0.9, -1.1)) * radius * share
+            stroke(
+                picture,
+                [wrist + offset, palm + offset],
+                mix(mix(dim, _SHADOW, 0.3), dim, share),
+                radius * (8.0 - 5 * share),
+            )
 
     def draw_before(self, picture: Picture) -> None:
         """The thumb and the finger tips, after the package is drawn."""
