@@ -60,6 +60,9 @@ class Catalogue(Protocol):
     def pair(self, sku: str, other: str) -> Pair | None:
         """The record of two easily confused SKUs, in either order."""
 
+    def display_file(self, sku: str) -> Path | None:
+        """The display picture of a SKU, checked; None when there is none here."""
+
 
 class MemoryCatalogue:
     """A catalogue of records in memory, all of them base.
@@ -107,3 +110,6 @@ class MemoryCatalogue:
     def pair(self, sku: str, other: str) -> Pair | None:
         """The record of two easily confused SKUs, in either order."""
         return self._pairs.get(frozenset((sku, other)))
+
+    def display_file(self, sku: str) -> None:
+        """There are no display pictures in memory."""

@@ -38,10 +38,18 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
 
 
-def threads_option(function: Function) -> Function:
-    """`--threads N`."""
+def runtime_options(function: Function) -> Function:
+    """`--threads N` and `--delegate NAME`: how the network runs."""
+    function = click.option(
+        "--delegate",
+        "delegates",
+        multiple=True,
+        default=("xnnpack",),
+        show_default=True,
+        help="edgetpu, xnnpack or the path of a delegate's library. Repeat it: the first that works is taken.",
+    )(function)
     return click.option(
-        "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the interpreter."
+        "--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Threads of the network."
     )(function)
 
 

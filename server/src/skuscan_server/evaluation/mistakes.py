@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
 from skuscan.picture import fit_longest_side, load_picture
 
 THUMBNAIL_PX = 240  # longest side

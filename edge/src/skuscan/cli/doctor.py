@@ -1,0 +1,39 @@
+"""`skuscan doctor`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from skuscan.cli.options import echo_json, json_option, runtime_options, store_option
+
+MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
+
+
+@click.command("doctor")
+@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@runtime_options
+@store_option
+@json_option
+def command(insecure_http: bool, threads: int, delegates: tuple[str, ...], store: Path, as_json: bool) -> int:
+    """Look for what is not well, repair what can be repaired, and say what to do about the rest.
+
+    Exit code 1: there is a failure. A warning alone does not count: scans go on.
+
+    \b
+    Example:
+      skuscan doctor
+    """
+    from skuscan.doctor import examine
+    from skuscan.runtime import RuntimeOptions
+    from skuscan.sync import SyncOptions
+
+    findings = []
+    for finding in examine(store, RuntimeOptions(threads, delegates), SyncOptions(insecure_http=insecure_http)):
+        findings.append(finding)
+        if not as_json:
+            advice = f"\n{'':21}-> {finding.advice}" if finding.advice else ""
+            click.echo(f"{MARKS[finding.state]}  {finding.check:<11} {finding.text}{advice}")
+    if as_json:
+        echo_json([asdict(finding) for finding in findings])
+    return int(any(finding.state == "failure" for finding in findings))

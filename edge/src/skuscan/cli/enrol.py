@@ -1,0 +1,33 @@
+"""`skuscan enrol URL TOKEN`."""
+
+import platform
+from pathlib import Path
+
+import click
+
+from skuscan.cli.options import echo_json, json_option, store_option
+
+
+@click.command("enrol")
+@click.argument("url")
+@click.argument("token")
+@click.option("--name", default=platform.node, show_default="this host's name", help="How operators see this device.")
+@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@store_option
+@json_option
+def command(url: str, token: str, name: str, insecure_http: bool, store: Path, as_json: bool) -> None:
+    """Make this machine a device of the server at URL.
+
+    The TOKEN comes from `skuscan-server enrol-token`. It works once, and pins the server's signing root.
+
+    \b
+    Example:
+      skuscan enrol https://catalogue.example.com sk1.default.Jm9t...
+    """
+    from skuscan.sync import SyncOptions, enrol
+
+    identity = enrol(url, token, store, name, SyncOptions(insecure_http=insecure_http))
+    if as_json:
+        echo_json({"device_id": identity.device_id, "assortment": identity.assortment, "store": str(store)})
+    else:
+        click.echo(f"Enrolled as {identity.device_id}, assortment {identity.assortment}. Next: skuscan sync")

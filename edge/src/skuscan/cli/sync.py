@@ -1,0 +1,94 @@
+"""`skuscan sync [--watch]`."""
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from skuscan.cli.options import echo_json, json_option, store_option
+
+if TYPE_CHECKING:
+    from skuscan.sync import IndexPolicy, SyncResult
+    from skuscan.sync.downloader import Progress
+
+
+@click.command("sync")
+@click.option("--watch", is_flag=True, help="Stay, and take every new generation when it is published.")
+@click.option("--poll", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds between polls.")
+@click.option(
+    "--index-policy",
+    type=click.Choice(["auto", "download", "build"]),
+    default="auto",
+    show_default=True,
+    help="Fetch the search index, build it here, or whichever moves fewer bytes.",
+)
+@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@store_option
+@json_option
+def command(
+    watch: bool, poll: float, index_policy: "IndexPolicy", insecure_http: bool, store: Path, as_json: bool
+) -> int:
+    """Fetch what was published, verify it, and make it live.
+
+    Only the difference travels. Until the new generation has answered its own probes, the old one answers. Exit code 1:
+    the update was rejected and the old generation stays.
+
+    \b
+    Example:
+      skuscan sync
+      skuscan sync --watch
+    """
+    from skuscan.store import Store
+    from skuscan.sync import SyncOptions, sync_once
+    from skuscan.sync import watch as watch_server
+
+    options = SyncOptions(index_policy=index_policy, insecure_http=insecure_http, poll_seconds=poll)
+    opened = Store.open(store)
+    if watch:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        watch_server(opened, options, _stop_on_signals())
+        return 0
+    with _progress_bar(shown=not as_json) as progress:
+        result = sync_once(opened, options, progress=progress)
+    if as_json:
+        echo_json(asdict(result))
+    else:
+        click.echo(_line(result))
+    return 1 if result.state == "rejected" else 0
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@contextmanager
+def _progress_bar(shown: bool) -> Iterator["Progress"]:
+    """A bar on a terminal, nothing in a pipe: rich sees to that."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
+        task = bar.add_task("fetching", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _line(result: "SyncResult") -> str:
+    moved = result.bytes_metadata + result.bytes_records + result.bytes_display
+    text = f"{result.state}: generation {result.generation}"
+    if result.reason:
+        text += f" ({result.reason})"
+    return (
+        f"{text}; {moved:,} bytes in {result.seconds:.1f} s"
+        f" (metadata {result.bytes_metadata:,}, records {result.bytes_records:,}, display {result.bytes_display:,})"
+    )

@@ -1,0 +1,148 @@
+"""What is not well with a device, and what to do about it.
+
+Each check answers with a `Finding`: fine, a warning (scans go on, something is lesser than it could be) or a failure
+(scans or updates do not work). Damage that can be repaired from what is on the disk is repaired on the way.
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from skuscan.embedding import Embedder, dequantize
+from skuscan.errors import NetworkError, SkuscanError
+from skuscan.index import LayeredIndex
+from skuscan.picture import load_picture
+from skuscan.runtime import RuntimeOptions
+from skuscan.store import Generation, Store
+from skuscan.sync.enrolment import absolute_url
+from skuscan.sync.options import SyncOptions
+from skuscan.sync.transport import Transport
+
+FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
+STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look
+CLOCK_SLACK_S = 300  # s by which this clock may be behind the publication it holds
+HEALTH_PATH = "healthz"
+LEAST_PROBE_COSINE = 0.99  # between what was published and what this device computes
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's answer.
+
+    Attributes:
+        check: Its name.
+        state: "ok", "warning" or "failure".
+        text: What was found, one line.
+        advice: What to do; empty when it is fine.
+    """
+
+    check: str
+    state: str
+    text: str
+    advice: str = ""
+
+
+def examine(path: Path, runtime: RuntimeOptions, sync: SyncOptions) -> Iterator[Finding]:
+    """Check a device's store, model, index, clock, disk and server, one finding at a time."""
+    try:
+        store = Store.open(path)
+    except SkuscanError as error:
+        yield Finding("store", "failure", f"{error.rule}: {error.received}", error.advice)
+        return
+    yield Finding("store", "ok", f"{path}, device {store.identity.device_id}, assortment {store.identity.assortment}")
+    yield _guarded("files", lambda: _files(store))
+    try:
+        generation = store.open_generation()
+    except SkuscanError as error:
+        yield Finding("generation", "failure", f"{error.rule}: {error.received}", error.advice)
+    else:
+        yield _generation(store, generation)
+        yield _guarded("model", lambda: _model(generation, runtime))
+        yield _guarded("index", lambda: _index(generation))
+        yield _clock(generation)
+    yield _disk(path)
+    yield _guarded("server", lambda: _server(store, sync))
+
+
+def _guarded(check: str, run: Callable[[], Finding]) -> Finding:
+    try:
+        return run()
+    except SkuscanError as error:
+        return Finding(check, "failure", f"{error.rule}: {error.received}", error.advice)
+
+
+def _files(store: Store) -> Finding:
+    lost = store.sweep()
+    if lost:
+        return Finding("files", "failure", f"{len(lost)} damaged files were taken out", "run `skuscan sync`")
+    return Finding("files", "ok", "every file has the SHA-256 that it was stored with")
+
+
+def _generation(store: Store, generation: Generation) -> Finding:
+    if generation.degraded:
+        return Finding("generation", "warning", f"{generation.number}: {generation.degraded}", "run `skuscan sync`")
+    rejected = store.rejected()
+    if rejected:
+        number, reason = max(rejected.items())
+        advice = "tell the server's operator; the next publication is tried"
+        return Finding("generation", "warning", f"{generation.number} answers; {number} was rejected: {reason}", advice)
+    age = time.time() - generation.manifest.created_unix_ms / 1000
+    text = f"{generation.number}, {age / 86_400:.1f} days old"
+    if age > STALE_CATALOGUE_S:
+        return Finding("generation", "warning", text, "run `skuscan sync`, and see that the server publishes")
+    return Finding("generation", "ok", text)
+
+
+def _model(generation: Generation, runtime: RuntimeOptions) -> Finding:
+    embedder = Embedder.open(generation.model, runtime)
+    used = embedder.description
+    cosines = [
+        float(
+            embedder.embed(load_picture(generation.probe_picture(probe)))
+            @ dequantize(np.frombuffer(probe.embedding, np.int8))
+        )
+        for probe in generation.probes
+    ]
+    text = f"{generation.model.artifact.name} on {used.library} {used.version}, delegate {used.delegate}"
+    if cosines and min(cosines) < LEAST_PROBE_COSINE:
+        return Finding("model", "failure", f"{text}: a probe's cosine is {min(cosines):.3f}", "try another delegate")
+    if used.fallbacks:
+        return Finding("model", "warning", f"{text} ({'; '.join(used.fallbacks)})", "install what is missing")
+    return Finding("model", "ok", text + (f", probes' least cosine {min(cosines):.4f}" if cosines else ""))
+
+
+def _index(generation: Generation) -> Finding:
+    index = LayeredIndex.open(generation)
+    if index.name != "annoy" and generation.annoy_file is not None:
+        return Finding("index", "warning", "exact search: Annoy is not installed", "pip install 'skuscan[annoy]'")
+    return Finding("index", "ok", f"{index.name} ({generation.index_origin})")
+
+
+def _clock(generation: Generation) -> Finding:
+    behind = generation.manifest.created_unix_ms / 1000 - time.time()
+    if behind > CLOCK_SLACK_S:
+        return Finding(
+            "clock", "warning", f"{behind / 3600:.1f} hours before the catalogue's own time", "set the clock"
+        )
+    return Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
+
+
+def _disk(path: Path) -> Finding:
+    free = shutil.disk_usage(path).free
+    text = f"{free / 1e9:.1f} GB free"
+    if free < FREE_DISK_BYTES:
+        return Finding("disk", "warning", text, "make room: an update may not fit")
+    return Finding("disk", "ok", text)
+
+
+def _server(store: Store, options: SyncOptions) -> Finding:
+    url = store.identity.server_url
+    try:
+        Transport(options).get_once(absolute_url(url, HEALTH_PATH), options.limits.answer_bytes)
+    except NetworkError as error:
+        return Finding("server", "warning", f"{url}: {error.received}", "scans go on; updates wait for the server")
+    return Finding("server", "ok", url)
