@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The compiler flags of every Annoy that this project builds, to be sourced.
 #
 # Annoy's own default on x86-64 is -march=native: such a wheel dies with SIGILL on an older processor. Its variable

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The wheels that a machine of ours takes, to be sourced.
 
 # Prints pip's options for one machine (as `uname -m` names it) with glibc 2.28 or newer. pip takes exactly the tags

@@ -14,6 +14,7 @@ grep -v '^annoy==' requirements.txt >"$pins"
 
 for version in 3.11 3.12 3.13 3.14; do
     for machine in x86_64 aarch64; do
+        # shellcheck disable=SC2046  # words
         "$venv/bin/python" -m pip --disable-pip-version-check install --quiet --dry-run --ignore-installed --no-deps \
             --target "${pins%/*}" --python-version "$version" $(platform_tags "$machine") --only-binary=:all: \
             --requirement "$pins"

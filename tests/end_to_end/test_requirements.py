@@ -1,11 +1,11 @@
 """requirements.txt pins what the packages need, completely, and nothing more."""
 
 import re
+import tomllib
 from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
-import tomllib
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
