@@ -3,11 +3,15 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from skuscan.model import Model
 
 ROOT = Path(__file__).resolve().parent.parent
+
+hypothesis.settings.register_profile("skuscan", deadline=None)  # a busy machine is no bug
+hypothesis.settings.load_profile("skuscan")
 
 
 @pytest.fixture(scope="session")
