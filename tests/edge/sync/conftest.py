@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
     def note(self, body: bytes) -> None:
         self.server.requests.append(Request(self.command, self.path, dict(self.headers), body))
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         """Tests read `requests`."""
 
 
@@ -300,6 +300,12 @@ class Site:
         path = self.folder / "index.annoy"
         build_annoy(rows, path, trees=2, seed=7)
         return AnnoyRef(file=self.blobs.put(path.read_bytes()), trees=2, seed=7, items=len(rows))
+
+
+@pytest.fixture(autouse=True)
+def no_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Durability is the store's tests' subject; here it would take most of the time."""
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
 @pytest.fixture

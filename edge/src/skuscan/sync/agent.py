@@ -36,13 +36,13 @@ from skuscan.proto.device_pb2 import DeviceReport
 from skuscan.runtime import LIBRARIES
 from skuscan.store import Generation, Store
 from skuscan.sync.downloader import Download, Downloader, Progress
-from skuscan.sync.enrolment import JSON_HEADERS, absolute_url
+from skuscan.sync.enrolment import JSON_HEADERS
 from skuscan.sync.index_build import child_builder
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.plan import IndexRules, SyncPlan, plan_displays, plan_sync, takes_part
 from skuscan.sync.probes import check_probes
 from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET
-from skuscan.sync.transport import VERSION, Transport
+from skuscan.sync.transport import VERSION, Transport, absolute_url
 from skuscan.sync.trust import WORKING_COPY_PREFIX, TrustedMetadata, TrustedTargets
 
 REPORT_PATH = "api/v1/devices/me/report"

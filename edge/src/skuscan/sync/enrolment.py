@@ -9,7 +9,6 @@
 import json
 import re
 from pathlib import Path
-from urllib.parse import urljoin
 
 from google.protobuf import json_format
 
@@ -19,7 +18,7 @@ from skuscan.store import DeviceIdentity, Store
 from skuscan.store.store import IDENTITY_FILE
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.token import EnrolToken
-from skuscan.sync.transport import StatusError, Transport
+from skuscan.sync.transport import StatusError, Transport, absolute_url
 from skuscan.sync.trust import fetch_pinned_root
 
 ENROL_PATH = "api/v1/enrol"
@@ -64,11 +63,6 @@ def enrol(url: str, token: str, store_path: Path, name: str, options: SyncOption
     fetch_pinned_root(transport, absolute_url(url, answer.metadata_url), parsed.root_sha256)
     Store.create(Path(store_path), identity)
     return identity
-
-
-def absolute_url(server_url: str, url: str) -> str:
-    """An address that the server gave, which may be relative to the server's own."""
-    return urljoin(server_url.rstrip("/") + "/", url)
 
 
 def problem(body: bytes) -> str:

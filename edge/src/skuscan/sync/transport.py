@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -175,7 +175,7 @@ class Transport:
             ) from error
 
     def _check_address(self, url: str) -> None:
-        parts = urlsplit(url)
+        parts = _split(url)
         allowed = parts.scheme == "https" or (parts.scheme == "http" and (self._insecure_http or is_loopback(url)))
         if not allowed or not parts.hostname:
             raise ConfigError(
@@ -260,12 +260,17 @@ class Answer:
 
 
 def is_loopback(url: str) -> bool:
-    """True for an address that never leaves this machine."""
-    host = urlsplit(url).hostname or ""
+    """True for an address that never leaves this machine. Raises ConfigError when it is none."""
+    host = _split(url).hostname or ""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def absolute_url(server_url: str, url: str) -> str:
+    """An address that a server gave, which may be relative to the server's own. Raises ConfigError when it is none."""
+    return _join(server_url.rstrip("/") + "/", url)
 
 
 def _pool_manager(options: SyncOptions) -> urllib3.PoolManager:
@@ -308,33 +313,53 @@ def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
 
 @contextmanager
 def _cut_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
-    watchdog = threading.Timer(seconds, _cut, (connection,))
+    cut = threading.Event()
+    watchdog = threading.Timer(seconds, _cut, (connection, cut))
     watchdog.daemon = True
     watchdog.start()
     try:
         yield
     finally:
         watchdog.cancel()
+    if cut.is_set():  # http.client takes the end of the stream for the end of the head
+        raise TimeoutError(f"no whole answer's head within {seconds:g} s")
 
 
-def _cut(connection: HTTPConnection) -> None:
+def _cut(connection: HTTPConnection, cut: threading.Event) -> None:
     """Wake the thread that receives; it sees the end of the stream."""
+    cut.set()
     if connection.sock is not None:
         with suppress(OSError):
             socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # past SSLSocket's own, which would unwrap
 
 
 def _redirect(url: str, location: str) -> str:
-    target = urljoin(url, location)
+    target = _join(url, location)
     if _origin(target) != _origin(url):
-        raise NetworkError("redirects stay on the server's host", f"{_origin(url)} sends to {_origin(target)}")
+        raise NetworkError("redirects stay on the server's host", f"{_origin(url)} sends to {target}")
     return target
 
 
+def _join(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise ConfigError("a server's address is a URL", f"{base} and {url}") from error
+
+
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    parts = _split(url)
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # parsed when it is read
+    except ValueError as error:
+        raise ConfigError("a server's address is a URL", url) from error
+    return parts
 
 
 def _retry_after(text: str) -> float:

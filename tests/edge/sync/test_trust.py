@@ -1,0 +1,365 @@
+"""Attacks on the metadata, as tests. The repository is made by the server's own code; the attacker is the network, a
+mirror, or somebody with one stolen online key."""
+
+import shutil
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from tuf.api.metadata import Delegations, Metadata, MetaFile, TargetFile
+
+from skuscan.errors import NetworkError, StoreError, TrustError
+from skuscan.sync.repository_format import SIGNED_AT_FIELD
+from skuscan.sync.trust import TrustedMetadata
+
+SKUS = ("a", "b", "c")
+
+
+@pytest.fixture
+def published(site, server, trust, clock):
+    """Generation 1 is published and this device knows it."""
+    site.publish_base(*SKUS)
+    assert trust.refresh().generation == 1
+    clock.forward(minutes=1)
+    return site
+
+
+def snapshot_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def put_back(folder: Path, files: dict[str, bytes]) -> None:
+    shutil.rmtree(folder)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def test_a_refresh_gives_manifest_model_and_generation(site, server, trust):
+    manifest = site.publish_base(*SKUS)
+    trusted = trust.refresh()
+    assert trusted.generation == 1
+    assert trusted.model.sha256 == manifest.model_sha256
+    assert (site.repository.targets / f"{trusted.manifest.sha256.hex()}.manifest").stat().st_size == (
+        trusted.manifest.length
+    )
+
+
+def test_no_news_costs_two_requests_and_writes_nothing(published, server, trust, tmp_path, transport):
+    written = {path: path.stat().st_ino for path in (tmp_path / "tuf").rglob("*")}
+    server.requests.clear()
+    received = transport.received
+    trust.refresh()
+    assert len(server.requests) == 2
+    assert transport.received - received < 1_000  # bytes
+    assert {path: path.stat().st_ino for path in (tmp_path / "tuf").rglob("*")} == written
+
+
+def test_a_new_publication_costs_a_few_kilobytes(published, trust, transport):
+    published.publish_delta("d")
+    received = transport.received
+    assert trust.refresh().generation == 2
+    assert transport.received - received < 4_096  # bytes
+
+
+def test_before_the_first_publication_the_device_is_told_so(site, server, trust):
+    with pytest.raises(NetworkError, match="nothing is published yet"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+def test_another_root_than_the_tokens_is_refused(other_site, site, server, trust):
+    site.publish_base(*SKUS)
+    first = (other_site.repository.metadata / "1.root.json").read_bytes()
+    server.overlay[f"/tuf/{site.assortment}/metadata/1.root.json"] = first
+    with pytest.raises(TrustError, match="SHA-256 of the enrolment token"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+def test_another_assortments_root_as_the_next_version_is_refused(published, other_site, server, trust, tmp_path):
+    """Both roots are signed by the retailer's root keys: plain TUF accepts it, and all that follows."""
+    other_site.publish_base("x")
+    other_site.repository.renew_root()
+    server.root = other_site.folder
+    for path in other_site.repository.metadata.iterdir():
+        server.overlay[f"/tuf/default/metadata/{path.name}"] = path.read_bytes()
+    before = snapshot_of(tmp_path / "tuf")
+    with pytest.raises(TrustError, match="the root is that of the assortment default; received other"):
+        trust.refresh()
+    assert snapshot_of(tmp_path / "tuf") == before
+
+
+@pytest.mark.guarantee("G4")
+def test_metadata_of_another_assortment_is_refused(published, other_site, server, trust):
+    other_site.publish_base("x")
+    for name in ("timestamp.json",):
+        data = (other_site.repository.metadata / name).read_bytes()
+        server.overlay[f"/tuf/default/metadata/{name}"] = data
+    with pytest.raises(TrustError, match="signed by the keys of its role"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G3")
+def test_an_older_timestamp_is_refused(published, server, trust):
+    old = (published.repository.metadata / "timestamp.json").read_bytes()
+    published.publish_delta("d")
+    assert trust.refresh().generation == 2
+    server.overlay["/tuf/default/metadata/timestamp.json"] = old
+    with pytest.raises(TrustError, match="never rolled back"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G3")
+@pytest.mark.parametrize("lost", [["timestamp.json", "snapshot.json"], ["timestamp.json"], ["*.json", "time_floor"]])
+def test_an_older_generation_is_refused_even_when_local_metadata_was_lost(published, server, trust, tmp_path, lost):
+    old = (published.repository.metadata / "timestamp.json").read_bytes()
+    published.publish_delta("d")
+    trust.refresh()
+    for pattern in lost:
+        for path in (tmp_path / "tuf").glob(pattern):
+            path.unlink()
+    server.overlay["/tuf/default/metadata/timestamp.json"] = old
+    with pytest.raises(TrustError, match=r"of generation 2 or later; received generation 1|rolled back"):
+        trust.refresh(floor=2)
+
+
+@pytest.mark.guarantee("G3")
+def test_a_refused_rollback_leaves_nothing_behind(published, server, trust, tmp_path):
+    old = (published.repository.metadata / "timestamp.json").read_bytes()
+    published.publish_delta("d")
+    trust.refresh()
+    (tmp_path / "tuf" / "timestamp.json").unlink()
+    (tmp_path / "tuf" / "snapshot.json").unlink()
+    before = snapshot_of(tmp_path / "tuf")
+    server.overlay["/tuf/default/metadata/timestamp.json"] = old
+    with pytest.raises(TrustError):
+        trust.refresh(floor=2)
+    assert snapshot_of(tmp_path / "tuf") == before
+    server.overlay.clear()
+    assert trust.refresh(floor=2).generation == 2
+
+
+@pytest.mark.guarantee("G3")
+@pytest.mark.parametrize("role", ["targets", "models", "snapshot"])
+def test_mixing_metadata_of_two_versions_is_refused(published, server, trust, clock, role):
+    old = published.repository.live_version()
+    published.backbone = b"another network"
+    published.publish_delta("d")
+    new = published.repository.live_version()
+    data = (published.repository.metadata / f"{getattr(old, role)}.{role}.json").read_bytes()
+    server.overlay[f"/tuf/default/metadata/{getattr(new, role)}.{role}.json"] = data
+    with pytest.raises(TrustError):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G3")
+@pytest.mark.parametrize("days", [2, 7, 90, 365])
+def test_a_frozen_mirror_is_noticed_when_a_signature_expires(site, server, trust, clock, days):
+    """The repository's clock is set back, so that what it signs has expired today."""
+    clock.forward(days=-days, hours=-1)
+    site.publish_base(*SKUS)
+    with pytest.raises(TrustError, match=r"signatures are in date.*updates stop until.*scans go on"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G13")
+def test_a_clock_set_back_does_not_revive_expired_metadata(published, server, trust, clock, tmp_path):
+    """The device's clock is right here; what it has seen signed is from three days ahead, as if the clock were late."""
+    old = (published.repository.metadata / "timestamp.json").read_bytes()
+    clock.forward(days=3)
+    published.publish_delta("d")
+    trust.refresh()
+    for name in ("timestamp.json", "snapshot.json"):
+        (tmp_path / "tuf" / name).unlink()
+    server.overlay["/tuf/default/metadata/timestamp.json"] = old
+    with pytest.raises(TrustError, match="before a time that was seen signed"):
+        trust.refresh()
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"-1", b"9" * 100])
+def test_a_damaged_time_floor_costs_no_update(published, trust, tmp_path, damage):
+    if damage.isdigit():
+        damage = damage[:5]
+    (tmp_path / "tuf" / "time_floor").write_bytes(damage)
+    assert trust.refresh().generation == 1
+
+
+def test_damaged_local_metadata_is_fetched_again(published, trust, tmp_path):
+    paths = [path for path in (tmp_path / "tuf").rglob("*") if path.is_file()]
+    assert len(paths) == 6
+    for path in paths:
+        good = path.read_bytes()
+        for bad in (b"", b"{}", good[: len(good) // 2], bytes([good[0] ^ 1]) + good[1:]):
+            path.write_bytes(bad)
+            assert trust.refresh(floor=1).generation == 1, path.name
+
+
+def test_a_root_that_was_renewed_is_followed(published, trust):
+    published.repository.renew_root()
+    published.repository.renew_root()
+    published.publish_delta("d")
+    assert trust.refresh().generation == 2
+    assert trust.refresh().generation == 2
+
+
+class Thief:
+    """Somebody who stole online keys and sits between."""
+
+    def __init__(self, site, server, *roles: str) -> None:
+        self.site, self.server, self.roles = site, server, roles
+        self.live = site.repository.live_version()
+
+    def load(self, role: str) -> Metadata:
+        return Metadata.from_file(str(self.site.repository.metadata / f"{getattr(self.live, role)}.{role}.json"))
+
+    def put(self, role: str, metadata: Metadata) -> bytes:
+        if role in self.roles:
+            metadata.sign(self.site.keys.online_signer("default", role))
+        data = metadata.to_bytes()
+        prefix = "" if role == "timestamp" else f"{metadata.signed.version}."
+        self.server.overlay[f"/tuf/default/metadata/{prefix}{role}.json"] = data
+        return data
+
+    def publish_over(self, **files: bytes) -> None:
+        """A snapshot and a timestamp over changed metadata, signed with what was stolen."""
+        snapshot = self.load("snapshot")
+        snapshot.signed.version += 1
+        for role, data in files.items():
+            version = Metadata.from_bytes(data).signed.version
+            snapshot.signed.meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
+        data = self.put("snapshot", snapshot)
+        timestamp = Metadata.from_file(str(self.site.repository.metadata / "timestamp.json"))
+        timestamp.signed.version += 1
+        timestamp.signed.snapshot_meta = MetaFile.from_data(snapshot.signed.version, data, ["sha256"])
+        self.put("timestamp", timestamp)
+
+
+ALL_ONLINE = ("targets", "snapshot", "timestamp")
+
+
+@pytest.mark.guarantee("G4")
+def test_all_online_keys_together_cannot_name_another_model_in_targets(published, server, trust):
+    thief = Thief(published, server, *ALL_ONLINE)
+    targets = thief.load("targets")
+    targets.signed.version += 1
+    targets.signed.targets["model"] = TargetFile.from_data("model", b"evil", ["sha256"])
+    thief.publish_over(targets=thief.put("targets", targets))
+    with pytest.raises(TrustError, match="this role signs the target manifest and nothing else"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+def test_all_online_keys_together_cannot_appoint_another_models_key(published, server, trust):
+    """Plain TUF lets the role targets choose who signs as models."""
+    thief = Thief(published, server, *ALL_ONLINE)
+    own = published.keys.online_signer("default", "targets")
+    targets = thief.load("targets")
+    targets.signed.version += 1
+    role = targets.signed.delegations.roles["models"]
+    role.keyids = [own.public_key.keyid]
+    targets.signed.delegations = Delegations({own.public_key.keyid: own.public_key}, {"models": role})
+    models = thief.load("models")
+    models.signed.version += 1
+    models.signed.targets["model"] = TargetFile.from_data("model", b"evil", ["sha256"])
+    models.sign(own)
+    files = {"targets": thief.put("targets", targets), "models": thief.put("models", models)}
+    thief.publish_over(**files)
+    with pytest.raises(TrustError, match=r"targets\.json delegates as the root says"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+@pytest.mark.parametrize("stolen", ALL_ONLINE)
+def test_one_stolen_online_key_changes_nothing(published, server, trust, stolen):
+    thief = Thief(published, server, stolen)
+    targets = thief.load("targets")
+    targets.signed.version += 1
+    targets.signed.targets["manifest"] = TargetFile.from_data("manifest", b"evil", ["sha256"])
+    thief.publish_over(targets=thief.put("targets", targets))
+    with pytest.raises(TrustError, match="signed by the keys of its role"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+def test_the_stolen_targets_key_cannot_change_a_file_under_its_version(published, server, trust, tmp_path):
+    """The snapshot names targets.json by content, so the key alone is worth nothing."""
+    shutil.rmtree(tmp_path / "tuf")
+    thief = Thief(published, server, "targets")
+    targets = thief.load("targets")
+    targets.signed.targets["manifest"] = TargetFile.from_data("manifest", b"evil", ["sha256"])
+    thief.put("targets", targets)
+    with pytest.raises(TrustError):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G4")
+def test_a_root_signed_by_one_root_key_is_refused(published, server, trust):
+    path = published.repository.metadata / "1.root.json"
+    root = Metadata.from_file(str(path))
+    root.signed.version = 2
+    root.sign(published.keys.root_signers()[0])
+    server.overlay["/tuf/default/metadata/2.root.json"] = root.to_bytes()
+    with pytest.raises(TrustError, match="signed by the keys of its role"):
+        trust.refresh()
+
+
+@pytest.mark.guarantee("G9")
+@pytest.mark.parametrize("role", ["timestamp", "1.root", "snapshot", "targets", "models"])
+def test_endless_metadata_is_cut_off(site, server, trust, faults, role):
+    site.publish_base(*SKUS)
+    server.misbehave(rf"{role}\.json", faults.endless)
+    with pytest.raises((NetworkError, TrustError)):
+        trust.refresh()
+    assert server.sent < 10_000_000  # bytes: what socket buffers hold
+
+
+@pytest.mark.parametrize("fault", ["stall", "trickle_body", "trickle_head"])
+def test_a_server_that_stalls_or_trickles_is_left(published, server, trust, faults, fault):
+    server.misbehave("timestamp", getattr(faults, fault))
+    started = time.monotonic()
+    with pytest.raises(NetworkError):
+        trust.refresh()
+    assert time.monotonic() - started < 5
+
+
+def test_a_web_page_instead_of_metadata_is_refused(published, server, trust, faults):
+    """A captive portal."""
+    server.misbehave("/tuf/", lambda handler, data: handler.answer(200, b"<html>Please log in</html>"))
+    with pytest.raises(TrustError):
+        trust.refresh()
+
+
+def test_overload_is_waited_out(published, server, trust, faults):
+    server.misbehave("timestamp", faults.status(503, {"Retry-After": "0"}), times=2)
+    assert trust.refresh().generation == 1
+
+
+def test_a_server_that_is_down_is_a_network_error(tmp_path, site, transport):
+    digest = bytes.fromhex(site.repository.root_sha256())
+    trust = TrustedMetadata(
+        tmp_path / "tuf", tmp_path / "scratch", "default", digest, "http://127.0.0.1:9/tuf/default/metadata", transport
+    )
+    with pytest.raises(NetworkError, match=r"Connection refused at http://127\.0\.0\.1:9"):
+        trust.refresh()
+
+
+def test_working_copies_do_not_pile_up(published, trust, tmp_path, server, faults):
+    server.misbehave("timestamp", faults.status(404))
+    with pytest.raises(NetworkError):
+        trust.refresh()
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_a_store_error(published, trust, tmp_path):
+    (tmp_path / "scratch").rmdir()
+    (tmp_path / "scratch").write_bytes(b"in the way")
+    with pytest.raises(StoreError):
+        trust.refresh()
+
+
+def test_the_timestamp_says_when_it_was_signed(published, signed_json):
+    signed = signed_json(published.repository.metadata / "timestamp.json")
+    age = datetime.now(timezone.utc) - datetime.fromtimestamp(signed[SIGNED_AT_FIELD], timezone.utc)
+    assert age < timedelta(minutes=1)
