@@ -99,26 +99,33 @@ def make_display(rgb: npt.NDArray[np.uint8], side: int) -> bytes:
 
 
 class FeaturePool:
-    """Workers that start when the first picture comes. A context manager; leaving it stops them."""
+    """Workers that start when the first picture comes. A context manager; leaving it stops them.
 
-    def __init__(self, model_folder: Path, display_side: int, workers: int) -> None:
-        """Prepare for `workers` processes; none is started yet."""
-        self.recipe = Recipe(str(Path(model_folder).absolute()), display_side)
+    Args:
+        recipe: What they compute.
+        workers: How many work at once.
+        executor: Where they work; it stays the caller's. None: fresh processes of this machine.
+    """
+
+    def __init__(self, recipe: Recipe, workers: int, executor: Executor | None = None) -> None:
+        self._recipe = recipe
         self._workers = workers
-        self._executor: Executor | None = None
+        self._executor = executor
+        self._is_ours = executor is None
 
     def __enter__(self) -> "FeaturePool":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
+        if self._is_ours and self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
+            self._executor = None
 
     def map(self, pictures: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[Key, Computed | Refused]]:
         """Compute in parallel, in the order given; only a few pictures are held at a time."""
         waiting: deque[tuple[Key, Future[Computed | Refused]]] = deque()
         for key, picture in pictures:
-            waiting.append((key, self._started().submit(compute, picture, self.recipe)))
+            waiting.append((key, self._started().submit(compute, picture, self._recipe)))
             if len(waiting) >= self._workers * JOBS_PER_WORKER:
                 yield _result(waiting)
         while waiting:

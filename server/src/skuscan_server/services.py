@@ -1,6 +1,7 @@
 """The server's parts, wired together from one configuration. Command line, API and scheduler all begin here."""
 
 import threading
+from concurrent.futures import Executor
 from functools import cached_property
 
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from skuscan_server.config import ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
-from skuscan_server.features import FeaturePool
+from skuscan_server.features import FeaturePool, Recipe
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.repository import TufRepository
 
@@ -28,10 +29,16 @@ FIRST_KEY_NAME = "first"
 
 
 class Services:
-    """What the server is made of. Parts are made on first use; safe in any thread after that."""
+    """What the server is made of. Parts are made on first use; safe in any thread after that.
 
-    def __init__(self, config: ServerConfig) -> None:
+    Args:
+        config: Everything that an operator can choose.
+        executor: Where features are computed; None: processes of this machine.
+    """
+
+    def __init__(self, config: ServerConfig, executor: Executor | None = None) -> None:
         self.config = config
+        self._executor = executor
         self.database = Database(config.url)
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
@@ -84,7 +91,8 @@ class Services:
 
     def pool(self) -> FeaturePool:
         """Workers for features; a context manager."""
-        return FeaturePool(self.config.model_folder, self.config.display_side, self.config.workers)
+        recipe = Recipe(str(self.config.model_folder.absolute()), self.config.display_side)
+        return FeaturePool(recipe, self.config.workers, self._executor)
 
     def importer(self, pool: FeaturePool) -> Importer:
         """What brings import plans into the catalogue."""

@@ -93,11 +93,9 @@ class RecordMaker:
         made = self._make(database, fresh)
         with database.write() as session:
             # Another assortment's builder may have been first; its bytes are the record then.
-            present = set(
-                session.execute(
-                    select(Record.kind, Record.key, Record.source).where(Record.key.in_({key for _, key in fresh}))
-                ).tuples()
-            )
+            keys = {key for _, key in fresh}
+            query = select(Record.kind, Record.key, Record.source).where(Record.key.in_(keys))
+            present = {(row.kind, row.key, row.source) for row in session.execute(query)}
             rows = [
                 {
                     "kind": kind,

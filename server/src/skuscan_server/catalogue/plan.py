@@ -7,7 +7,7 @@ from pathlib import Path
 from skuscan_server.catalogue.values import ProductData
 from skuscan_server.errors import CatalogueError
 
-NAMED_PROBLEMS = 10  # how many problems one message names
+NAMED_PROBLEMS = 5  # how many problems one message names
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,5 @@ class ImportPlan:
 def refuse(rule: str, problems: Sequence[str]) -> None:
     """Raise CatalogueError naming the problems, when there are any."""
     if problems:
-        more = len(problems) - NAMED_PROBLEMS
-        named = "; ".join(problems[:NAMED_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
-        raise CatalogueError(rule, named, "nothing was imported")
+        count = f"{len(problems)} problems: " if len(problems) > 1 else ""
+        raise CatalogueError(rule, count + "; ".join(problems[:NAMED_PROBLEMS]), "nothing was imported")

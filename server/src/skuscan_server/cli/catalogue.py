@@ -76,7 +76,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
                 "attributes": product.attributes,
                 "references": references,
             }
-            for product, references in session.execute(query.order_by(Product.sku)).tuples()
+            for product, references in session.execute(query.order_by(Product.sku))
         ]
     if as_json:
         echo_json(rows)
