@@ -20,7 +20,7 @@ class BundleLimits:
     attributes: int = 64  # per product
     attribute_name_length: int = 64  # characters
     attribute_text_length: int = 4_000  # characters
-    keypoint_bytes: int = 32_768  # bytes, the packed keypoints of one reference
+    keypoint_bytes: int = 40_000  # bytes, the packed keypoints of one reference
     display_bytes: int = 200_000  # bytes, one display picture
     probe_bytes: int = 200_000  # bytes, one probe picture
     probes: int = 16  # per manifest
