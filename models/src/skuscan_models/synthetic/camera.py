@@ -56,7 +56,7 @@ def _light(scene: Picture, rng: Rng, options: CameraOptions) -> Picture:
     turn, loss = rng.uniform(0, 2 * np.pi), rng.uniform(0, options.falloff)
     x = np.linspace(-0.5, 0.5, small[1], dtype=np.float32)[None]
     y = np.linspace(-0.5, 0.5, small[0], dtype=np.float32)[:, None]
-    field = (1 - loss * (0.5 + np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y)).astype(np.float32)
+    field = (1 - loss * (np.float32(np.cos(turn)) * x + np.float32(np.sin(turn)) * y)).astype(np.float32)
     if rng.random() < options.shade:
         field *= 1 - rng.uniform(*options.shade_depth) * _shadow(rng, small)
     field = np.maximum(field * rng.uniform(*options.brightness), _MIN_EXPOSURE)

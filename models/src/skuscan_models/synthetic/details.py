@@ -1,5 +1,6 @@
 """What makes a package look printed: barcode, nutrition table, small print, stickers."""
 
+import cv2
 import numpy as np
 
 from skuscan_models.synthetic.canvas import (
@@ -24,6 +25,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, px
 _PRINT = Face("pillow")
 # EAN-13, GS1 General Specifications 5.2.1: modules of the left odd, left even and right digits.
 _LEFT = ("0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011")
+_QUIET_MODULES = 9  # white before and after the bars; the standard asks for 11 and 7
 _PARITY = ("LLLLLL", "LLGLGG", "LLGGLG", "LLGGGL", "LGLLGG", "LGGLLG", "LGGGLL", "LGLGLG", "LGLGGL", "LGGLGL")
 
 
@@ -48,11 +50,10 @@ def barcode(picture: Picture, gtin: str, box: Box) -> None:
         halves.append(_LEFT[int(digit)] if parity == "L" else right_digits[int(digit)][::-1])
     halves += ["01010", *(right_digits[int(digit)] for digit in gtin[7:]), "101"]
     modules = "".join(halves)
-    step = (right - left) / (len(modules) + 14)
-    for number, module in enumerate(modules):
-        if module == "1":
-            x = left + (7 + number) * step
-            fill(picture, [(x, top + 4), (x + step, top + 4), (x + step, bottom - 10), (x, bottom - 10)], INK)
+    row = np.array([[255 if module == "1" else 0 for module in modules]], np.uint8)
+    quiet = (right - left) * _QUIET_MODULES / (len(modules) + 2 * _QUIET_MODULES)
+    bars = cv2.resize(row, (round(right - left - 2 * quiet), round(bottom - top) - 14), interpolation=cv2.INTER_NEAREST)
+    paint_at(picture, bars.astype(np.uint8, copy=False), round(left + quiet), round(top) + 4, INK)
     write(picture, gtin, _PRINT, (left, bottom - 10, right, bottom), INK)
 
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from skuscan_models.synthetic.canvas import Mask
+from skuscan_models.synthetic.canvas import Mask, warp
 
 _DEJAVU_FOLDER = Path("/usr/share/fonts/truetype/dejavu")  # Debian's package fonts-dejavu
 _FONT_PACKAGES = (  # PyPI packages that carry fonts under the SIL Open Font License
@@ -121,8 +121,8 @@ def _written(text: str, face: Face, height: int) -> Mask:
         line = cv2.resize(line, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
     if face.slant:
         tall, wide = line.shape
-        shear = np.array([(1, -face.slant, face.slant * tall), (0, 1, 0)])
-        line = cv2.warpAffine(line, shear, (wide + round(face.slant * tall), tall)).astype(np.uint8, copy=False)
+        shear = np.array([(1, -face.slant, face.slant * tall), (0, 1, 0), (0, 0, 1)])
+        line = warp(np.pad(line, 1), shear, (wide + round(face.slant * tall) + 2, tall + 2))
     left, top, wide, tall = cv2.boundingRect(line)
     cropped: Mask = np.ascontiguousarray(line[top : top + max(1, tall), left : left + max(1, wide)])
     cropped.setflags(write=False)

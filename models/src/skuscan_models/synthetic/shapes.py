@@ -15,6 +15,7 @@ from skuscan_models.synthetic.canvas import (
     Points,
     blank,
     ellipse_points,
+    exact_remap,
     fill,
     gradient,
     mix,
@@ -23,6 +24,7 @@ from skuscan_models.synthetic.canvas import (
     rounded_rectangle,
     shade,
     stroke,
+    warp,
 )
 from skuscan_models.synthetic.palette import SILVER
 from skuscan_models.synthetic.words import Kind
@@ -291,12 +293,9 @@ def _wrapped(front: Picture, curve: float, rng: Rng) -> tuple[Picture, Mask, int
     x = np.linspace(-0.985, 0.985, width)
     across = (np.arcsin(x) / np.arcsin(0.985) * 0.5 + 0.5) * (width - 1)
     hang = drop * np.sqrt(1 - x**2)
-    map_x = np.broadcast_to(across.astype(np.float32), (height + drop, width))
-    map_y = (np.arange(height + drop)[:, None] - hang[None]).astype(np.float32)
-    body = cv2.remap(front, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(
-        np.uint8, copy=False
-    )
-    mask = np.where((map_y >= 0) & (map_y <= height - 1), 255, 0).astype(np.uint8)
+    down = np.arange(height + drop)[:, None] - hang[None]
+    body = exact_remap(front, np.broadcast_to(across, down.shape), down)
+    mask = np.where((down >= 0) & (down <= height - 1), 255, 0).astype(np.uint8)
     shade(body, _round_light(width, gloss=rng.uniform(0.0, 0.35)))
     return body, mask, drop
 
@@ -334,12 +333,14 @@ def _warp(canvas: Picture, mask: Mask, texture: Picture, corners: list[tuple[flo
     if mirrored:
         target[:, 0] = canvas.shape[1] - target[:, 0]
         target = np.ascontiguousarray(target[[1, 0, 3, 2]])
-    matrix = cv2.getPerspectiveTransform(source, target)
-    size = (canvas.shape[1], canvas.shape[0])
-    warped = cv2.warpPerspective(texture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    matrix = cv2.getPerspectiveTransform(source, target).astype(np.float64)
+    left, top, wide, tall = cv2.boundingRect(target)
+    window = (slice(max(top, 0), top + tall), slice(max(left, 0), left + wide))
+    shift = np.array([(1, 0, -window[1].start), (0, 1, -window[0].start), (0, 0, 1)], np.float64)
     face = new_mask(canvas)
     fill(face, target, 255)
-    paint(canvas, face, warped.astype(np.uint8, copy=False))
+    size = (canvas[window].shape[1], canvas[window].shape[0])
+    paint(canvas[window], face[window], warp(texture, shift @ matrix, size))
     np.maximum(mask, face, out=mask)
 
 
