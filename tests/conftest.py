@@ -3,10 +3,13 @@
 import os
 from pathlib import Path
 
-import hypothesis
-import pytest
+# Before numpy is imported: workers that run side by side would only spin in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from skuscan.model import Model
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+from skuscan.model import Model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 

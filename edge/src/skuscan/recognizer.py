@@ -27,7 +27,7 @@ from skuscan.model import Model
 from skuscan.picture import PictureLimits, load_picture
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Store
-from skuscan.verification import Geometry, VerificationOptions, project, verify
+from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
 
 Mode = Literal["full", "embedding", "keypoints_all"]
 Image = str | Path | bytes | npt.NDArray[np.uint8]
@@ -39,14 +39,14 @@ class RecognizerOptions:
     """How a recogniser works.
 
     Attributes:
-        shortlist: SKUs that the search proposes and verification looks at.
+        shortlist: SKUs that the search proposes and verification looks at, the few best of them closely.
         mode: "full"; "embedding" verifies nothing, "keypoints_all" verifies every reference and leaves the embedding
             out: both are for evaluation, and the latter is slow.
         runtime: What runs the network.
         limits: Pictures that are refused.
     """
 
-    shortlist: int = 10
+    shortlist: int = 30
     mode: Mode = "full"
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     limits: PictureLimits = field(default_factory=PictureLimits)
@@ -180,6 +180,14 @@ class Recognizer:
         """
         return _Scan(self._current_session(), self.options).answer(image)
 
+    def measure(self, image: Image) -> list[Measured]:
+        """What search and verification say of the shortlist, before any decision: what a decision is fitted on.
+
+        Raises:
+            PictureError: The picture cannot be used.
+        """
+        return _Scan(self._current_session(), self.options).measure(image)
+
     def _current_session(self) -> "_Session":
         if self._store is None or self._store.current() == self._session.catalogue.number:
             return self._session
@@ -242,19 +250,26 @@ class _Scan:
         damaged = tuple(sorted(self._damaged))
         return Recognition(decision, candidates, session.catalogue.number, self._timings, damaged)
 
+    def measure(self, image: Image) -> list[Measured]:
+        rgb = load_picture(image, self._options.limits)
+        neighbours, measured = self._search(rgb)
+        return self._verified(rgb, measured, {neighbour.sku: [neighbour.row] for neighbour in neighbours})
+
     def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
         """The search's proposals, verified unless the embedding alone is certain."""
-        with self._timed("embed"):
-            vector = self._session.eye.embedder.embed(rgb)
-        with self._timed("search"):
-            neighbours = self._session.index.search(vector, self._options.shortlist)
-            measured = self._with_products(neighbours)
+        neighbours, measured = self._search(rgb)
         first = compare(measured)[:1]
         certain = any(self._session.decider.is_certain(evidence) for evidence in first)
         if self._options.mode == "embedding" or certain:
             return measured
-        rows = {neighbour.sku: [neighbour.row] for neighbour in neighbours}
-        return self._verified(rgb, measured, rows)
+        return self._verified(rgb, measured, {neighbour.sku: [neighbour.row] for neighbour in neighbours})
+
+    def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[list[Neighbour], list[Measured]]:
+        with self._timed("embed"):
+            vector = self._session.eye.embedder.embed(rgb)
+        with self._timed("search"):
+            neighbours = self._session.index.search(vector, self._options.shortlist)
+            return neighbours, self._with_products(neighbours)
 
     def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
         """Every SKU by its best verified reference; the embedding says nothing."""
@@ -286,29 +301,25 @@ class _Scan:
         """The candidates with the geometry of their best row; those with a damaged record are left out."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
-        pixels_per_unit = max(rgb.shape[:2]) / max(query.width, query.height)
-        kept = []
+        options = self._session.eye.verification
         with self._timed("verify"):
-            for candidate in measured:
-                best = Geometry.none()
-                for row in rows[candidate.sku]:
-                    reference = self._keypoints_of(candidate.sku, row)
-                    if reference is None:
-                        continue
-                    geometry = verify(query, reference, self._session.eye.verification)
-                    if (geometry.inliers, geometry.agreeing) > (best.inliers, best.agreeing):
-                        best = geometry
-                        self._outline(candidate.sku, reference, geometry, pixels_per_unit)
-                if candidate.sku not in self._damaged:
-                    kept.append(replace(candidate, geometry=best))
-        return kept
+            references = [(m.sku, self._keypoints_of(m.sku, row)) for m in measured for row in rows[m.sku]]
+            if self._options.mode == "keypoints_all":
+                options = replace(options, finalists=len(references))
+            best: dict[str, Geometry] = {}
+            geometries = verify_shortlist(query, [keypoints for _, keypoints in references], options)
+            for (sku, reference), geometry in zip(references, geometries, strict=True):
+                if sku not in best or geometry.strength > best[sku].strength:
+                    best[sku] = geometry
+                    self._outline(sku, reference, geometry, max(rgb.shape[:2]) / max(query.width, query.height))
+        return [replace(m, geometry=best[m.sku]) for m in measured if m.sku not in self._damaged]
 
-    def _keypoints_of(self, sku: str, row: int) -> Keypoints | None:
+    def _keypoints_of(self, sku: str, row: int) -> Keypoints:
         try:
             return unpack(self._session.catalogue.reference(row).keypoints)
         except (StoreError, BundleError):
             self._damaged.add(sku)
-            return None
+            return Keypoints.empty()
 
     def _outline(self, sku: str, reference: Keypoints, geometry: Geometry, pixels_per_unit: float) -> None:
         if geometry.homography is None:

@@ -7,11 +7,16 @@ Exit codes: 0 done; 1 the command worked and what it looked at is not well (`doc
 """
 
 import importlib
+import os
 import sys
 
 import click
 
 from skuscan.errors import SkuscanError
+
+# Matrices here are small: a second BLAS thread gains nothing on an idle machine, and on a busy one its spinning made a
+# scan four times dearer. numpy reads this when it is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS = ("enrol", "sync", "identify", "status", "doctor", "bench")
 

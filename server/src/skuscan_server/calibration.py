@@ -1,0 +1,165 @@
+"""Fits the decision to an assortment: an offset, a spread, and the threshold for the operator's false-accept rate.
+
+1. Take a seeded sample of the references, and draw field views of their pictures.
+2. Scan each view twice: against the assortment, and as if its product and its look-alikes were not for sale.
+3. Fit logit' = offset + spread * logit on whether the first answer was right (Platt 1999, "Probabilistic outputs for
+   support vector machines"), with Platt's targets, which keep a separable sample finite.
+4. Take the lowest probability at which wrong answers stay within the accepted rate.
+
+A package of a brand that is for sale, in a flavour that is not, looks like its siblings and is not covered by the rate.
+"""
+
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from skuscan.catalogue import Catalogue
+from skuscan.decision import Decider, Measured
+from skuscan.picture import load_picture
+from skuscan.proto.bundle_pb2 import Calibration
+from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
+
+MAX_REFERENCES = 1_000  # sampled
+MIN_REFERENCES = 20  # below, the model's own decision is kept
+MIN_VIEWS = 100  # a small assortment gets several views of each reference
+SEED = 20_260_101
+VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
+LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
+UNREGULARISED = 1e6  # inverse strength of the regularisation: two parameters and hundreds of views need none
+LOOK_ALIKES = 12  # SKUs that the search proposes beyond the shortlist, so that as many can be left out
+
+
+@dataclass(frozen=True)
+class View:
+    """One drawn view, scanned.
+
+    Attributes:
+        logit: The model's, of the first answer.
+        right: Whether that is the product shown; never, when it is not for sale.
+        absent: Whether product and look-alikes were left out.
+    """
+
+    logit: float
+    right: bool
+    absent: bool
+
+
+def calibrate(
+    catalogue: Catalogue,
+    read_picture: Callable[[int], bytes],
+    false_accept_rate: float,
+    progress: Callable[[int, int], None],
+) -> Calibration:
+    """Fit the decision.
+
+    Args:
+        catalogue: The assortment.
+        read_picture: The picture of a reference row, as it was uploaded.
+        false_accept_rate: What the operator accepts, 0..1.
+        progress: Told of views done, of how many.
+
+    Returns:
+        The fit; with too few references the model's own decision, `references` 0.
+    """
+    decision = catalogue.model.artifact.decision
+    rows = _sample(len(catalogue.base_embeddings))
+    if len(rows) < MIN_REFERENCES:
+        return Calibration(
+            spread=1.0, false_accept_rate=false_accept_rate, match_probability=decision.match_probability
+        )
+    views = list(_scan_views(catalogue, rows, read_picture, progress))
+    offset, spread = fit_line([v.logit for v in views], [v.right for v in views])
+    return Calibration(
+        offset=offset,
+        spread=spread,
+        false_accept_rate=false_accept_rate,
+        match_probability=threshold(views, offset, spread, false_accept_rate),
+        references=len(rows),
+    )
+
+
+def fit_line(logits: Sequence[float], outcomes: Sequence[bool]) -> tuple[float, float]:
+    """The offset and spread under which outcomes are most likely (Platt 1999, section 2.2).
+
+    Returns:
+        (0, 1) when there is but one kind of outcome, or when a higher logit does not mean a likelier outcome.
+    """
+    x, right = np.asarray(logits, np.float64), np.asarray(outcomes, np.bool_)
+    hits, misses = int(right.sum()), int((~right).sum())
+    if not hits or not misses:
+        return 0.0, 1.0
+    target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
+    # A target between 0 and 1 is a right outcome with that weight, and a wrong one with the rest.
+    outcome, weight = np.repeat([1, 0], len(x)), np.concatenate([target, 1 - target])
+    fit = LogisticRegression(C=UNREGULARISED).fit(np.tile(x, 2)[:, None], outcome, sample_weight=weight)
+    offset, spread = float(fit.intercept_[0]), float(fit.coef_[0, 0])
+    return (offset, spread) if spread > 0 else (0.0, 1.0)
+
+
+def threshold(views: Sequence[View], offset: float, spread: float, false_accept_rate: float) -> float:
+    """The lowest probability at which at most that share of the absent views would be matched.
+
+    Wrong answers to views of products for sale count as well: a wrong match is a wrong match.
+    """
+    absent = sum(view.absent for view in views)
+    wrong = sorted((_sigmoid(offset + spread * v.logit) for v in views if not v.right), reverse=True)
+    allowed = int(false_accept_rate * absent)
+    if len(wrong) <= allowed:
+        return LOWEST_THRESHOLD
+    return max(LOWEST_THRESHOLD, float(np.nextafter(wrong[allowed], 1.0)))
+
+
+def _sample(references: int) -> list[int]:
+    if references <= MAX_REFERENCES:
+        return list(range(references))
+    chosen = np.random.default_rng(SEED).choice(references, MAX_REFERENCES, replace=False)
+    return sorted(int(row) for row in chosen)
+
+
+def _scan_views(
+    catalogue: Catalogue,
+    rows: Sequence[int],
+    read_picture: Callable[[int], bytes],
+    progress: Callable[[int, int], None],
+) -> Iterator[View]:
+    """Two views a drawn picture. What is drawn depends on the SKU alone, not on its neighbours in the catalogue."""
+    shortlist = RecognizerOptions().shortlist
+    decider = Decider(catalogue.model.artifact.decision, Calibration())
+    recognizer = Recognizer(catalogue, RecognizerOptions(shortlist=shortlist + LOOK_ALIKES))
+    repeats = max(1, math.ceil(MIN_VIEWS / len(rows)))
+    for number, row in enumerate(rows):
+        progress(number, len(rows))
+        sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
+        rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), row])
+        for repeat in range(repeats):
+            measured = recognizer.measure(field_view(picture, rng, VIEWS[(number + repeat) % len(VIEWS)]))
+            group = _group(catalogue, sku)
+            yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
+            others = [m for m in measured if not _looks_alike(catalogue, m, sku, group)]
+            yield from _answer(decider, others[:shortlist], sku, group, absent=True)
+    progress(len(rows), len(rows))
+
+
+def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, *, absent: bool) -> Iterator[View]:
+    """The first answer to a view; none when nothing is left to answer with."""
+    for best in decider.rate(measured)[:1]:
+        yield View(best.logit, not absent and (best.sku == sku or (group != "" and best.group == group)), absent)
+
+
+def _looks_alike(catalogue: Catalogue, candidate: Measured, sku: str, group: str) -> bool:
+    same = candidate.sku == sku or (group != "" and candidate.group == group)
+    return same or catalogue.pair(sku, candidate.sku) is not None
+
+
+def _group(catalogue: Catalogue, sku: str) -> str:
+    product = catalogue.product(sku)
+    return product.group if product is not None else ""
+
+
+def _sigmoid(logit: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(logit, -700, 700))))
