@@ -6,10 +6,10 @@ from pathlib import Path
 # Before numpy is imported: workers that run side by side would only spin in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import hypothesis  # noqa: E402
-import pytest  # noqa: E402
+import hypothesis
+import pytest
 
-from skuscan.model import Model  # noqa: E402
+from skuscan.model import Model
 
 ROOT = Path(__file__).resolve().parent.parent
 
