@@ -10,9 +10,9 @@ from skuscan.model import Model
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
 from skuscan_server.access.operators import Role, create_api_key
-from skuscan_server.builder.fit import unfitted
 from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
+from skuscan_server.calibration import calibrate
 from skuscan_server.catalogue.assortments import DEFAULT, create_assortment, find_assortment
 from skuscan_server.catalogue.importer import Importer
 from skuscan_server.catalogue.pictures import FinishedWork
@@ -120,7 +120,7 @@ class Services:
             lease=config.lease,
         )
         publisher = Publisher(
-            self.database, config.model_folder, self.pictures, config.published, self.work, unfitted, options
+            self.database, config.model_folder, self.pictures, config.published, self.work, calibrate, options
         )
         with self.database.read() as session:
             find_assortment(session, assortment)

@@ -20,6 +20,7 @@ from skuscan_server.builder.delta import LoadRecords, cut_segments
 from skuscan_server.builder.records import RecordId, StoredRecord
 
 ANNOY_SEED = 1
+ITEMS_PER_TREE = 100  # a leaf holds 258 items: more trees for a few items cost bytes and find nothing more
 WORK_FOLDER = "work"  # beside the blobs, for files that become one
 
 
@@ -41,10 +42,11 @@ def annoy_blob(rows: npt.NDArray[np.int8], published: BlobFolder, folder: Path, 
         rows: (N, 256) int8, every reference of the base in key order.
         published: Where the blob goes.
         folder: A folder on the same file system as the blobs.
-        trees: How many.
+        trees: At most so many; a small base needs fewer.
     """
     if not len(rows):
         return None
+    trees = max(1, min(trees, len(rows) // ITEMS_PER_TREE))
     DISK.make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
         path = Path(temporary) / "index.annoy"

@@ -26,12 +26,12 @@ from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef
 from skuscan.store.blobs import BlobFolder
 from skuscan_server.builder.base import WORK_FOLDER, annoy_blob, base_segments
 from skuscan_server.builder.delta import delta_segments, delta_share
-from skuscan_server.builder.fit import Fit, FitRequest, may_keep
+from skuscan_server.builder.fit import Fit, may_keep
 from skuscan_server.builder.pairs import PairOptions
+from skuscan_server.builder.plan_catalogue import PlanCatalogue
 from skuscan_server.builder.prepare import Plan, Preparation, Progress
 from skuscan_server.builder.probes import ProbeChooser
 from skuscan_server.builder.records import RecordId, StoredRecord, load_records
-from skuscan_server.builder.snapshot import SnapshotReference
 from skuscan_server.builder.state import note_built, note_publication
 from skuscan_server.catalogue.pictures import FinishedWork
 from skuscan_server.db.lock import Lease, builder_lock
@@ -146,7 +146,7 @@ class Publisher:
             pool: What computes features.
             force: "delta": even when nothing changed; "base": with a new base; empty: only changes.
             wait: s, to wait for another builder to finish.
-            progress: Told of pictures done, of how many.
+            progress: Told of pictures done, of how many: first features, then the fit.
 
         Raises:
             BusyError: Another builder is at it.
@@ -160,10 +160,17 @@ class Publisher:
                 return None
             if plan.previous.manifest is None and not plan.snapshot.products:
                 raise PublishError("a first publication has a product", f"{assortment} is empty", "import a catalogue")
-            return self._publish_plan(plan, repository, pool, lease, new_base=force == BASE)
+            return self._publish_plan(plan, repository, pool, lease, progress, new_base=force == BASE)
 
     def _publish_plan(
-        self, plan: Plan, repository: TufRepository, pool: FeaturePool, lease: Lease, *, new_base: bool
+        self,
+        plan: Plan,
+        repository: TufRepository,
+        pool: FeaturePool,
+        lease: Lease,
+        progress: Progress,
+        *,
+        new_base: bool,
     ) -> Published:
         stored = plan.store(self._database)
         kind = BASE if new_base or self._needs_base(plan) else DELTA
@@ -172,7 +179,7 @@ class Publisher:
             self._add_base(manifest, plan, stored)
         else:
             self._add_delta(manifest, plan, stored)
-        fitted, uncalibrated = self._calibration(plan)
+        fitted, uncalibrated = self._calibration(plan, stored, progress)
         manifest.calibration.CopyFrom(fitted)
         chooser = ProbeChooser(self._database, self._work, self._published, pool)
         manifest.probes.extend(chooser.choose(plan.snapshot, plan.vectors, plan.displays, self._options.probes))
@@ -258,7 +265,9 @@ class Publisher:
     def _load(self, records: Iterable[StoredRecord]) -> Iterator[bytes]:
         return load_records(self._database, (record.row for record in records))
 
-    def _calibration(self, plan: Plan) -> tuple[Calibration, int]:
+    def _calibration(
+        self, plan: Plan, stored: Mapping[RecordId, StoredRecord], progress: Progress
+    ) -> tuple[Calibration, int]:
         """The fit, and how many references changed since it was made."""
         previous, rate = plan.previous.manifest, self._options.false_accept_rate
         changed_keys = [
@@ -267,10 +276,13 @@ class Publisher:
         changed = plan.previous.uncalibrated + len(changed_keys)
         if previous is not None and may_keep(previous, self._model, rate, changed):
             return previous.calibration, changed
-        return self._fit(FitRequest(self._model, plan.snapshot.references, self._read_picture, rate)), 0
+        references = plan.snapshot.references
 
-    def _read_picture(self, reference: SnapshotReference) -> bytes:
-        return self._pictures.read(FileRef(sha256=reference.picture_sha256, length=reference.picture_length))
+        def read_picture(row: int) -> bytes:
+            reference = references[row]
+            return self._pictures.read(FileRef(sha256=reference.picture_sha256, length=reference.picture_length))
+
+        return self._fit(PlanCatalogue(self._database, self._model, plan, stored), read_picture, rate, progress), 0
 
     def _model_bytes(self) -> bytes:
         return self._model.artifact.SerializeToString(deterministic=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from skuscan.store import Store
 from skuscan.sync import SyncOptions, enrol, sync_once
@@ -59,10 +59,17 @@ def provision(plan: ImportPlan, config: ServerConfig, store: Path, progress: Pro
     return device
 
 
+class _Quiet(WSGIRequestHandler):
+    """Answers without a line on the console for each file."""
+
+    def log_request(self, *_: object) -> None:
+        """Nothing is worth a line here."""
+
+
 @contextmanager
 def _serving(config: ServerConfig) -> Iterator[str]:
     """The Flask application on a free port of loopback."""
-    server = make_server("127.0.0.1", 0, create_app(config), threaded=True)
+    server = make_server("127.0.0.1", 0, create_app(config), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
