@@ -22,11 +22,11 @@ help:  ## list what there is
 
 env: $(ENV)  ## make .venv with what the demo, the server and the tests need
 $(ENV): $(RECIPE)
-	tools/environment.sh $(VENV) requirements.txt $(PACKAGES)
+	@tools/environment.sh $(VENV) requirements.txt $(PACKAGES)
 	@touch $@
 
 demo: $(ENV)  ## the main job from end to end: server, catalogue, bundle, device, 24 photos, a change
-	$(BIN)/python tools/demo.py
+	$(BIN)/python -m tools.demo
 
 test: lint  ## every check and the whole test suite, with branch coverage
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=10 $(TESTS)
@@ -59,7 +59,7 @@ $(DEMO)/device-store:
 
 train-env: $(TRAIN_VENV)/.made  ## make .venv-train, which adds Keras and TensorFlow
 $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
-	tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
+	@tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
 	@touch $@
 
 export: $(TRAIN_VENV)/.made  ## remake the released model in build/export, and its parity report
@@ -68,7 +68,7 @@ export: $(TRAIN_VENV)/.made  ## remake the released model in build/export, and i
 release-check: $(RELEASE_VENV)/.made  ## build the four packages and the documentation as for a release
 	tools/release_check.sh $(RELEASE_VENV)
 $(RELEASE_VENV)/.made: $(RECIPE) requirements-release.txt
-	tools/environment.sh $(RELEASE_VENV) requirements-release.txt $(PACKAGES)
+	@tools/environment.sh $(RELEASE_VENV) requirements-release.txt $(PACKAGES)
 	@touch $@
 
 resolve-check: $(ENV)  ## ask the index whether the pins have wheels for every Python and processor that we support

@@ -54,7 +54,7 @@ make_root() {
     [ "$(cat "$root/.made" 2>/dev/null)" = "$release" ] && return
     rm -rf "$root"
     mkdir -p "$build"
-    mmdebstrap --quiet --variant=extract --architectures=arm64 \
+    mmdebstrap --quiet --mode=chrootless --variant=extract --architectures=arm64 \
         --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \
         --include="$python-minimal,lib$python-stdlib,lib$python-dev,libstdc++6" \
         "$release" "$root" http://deb.debian.org/debian
