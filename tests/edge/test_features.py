@@ -29,7 +29,7 @@ def packshot(blur: float = 0.0) -> bytes:
         colour = tuple(int(c) for c in rng.integers(0, 160, 3))
         cv2.putText(rgb, f"Oats {row} %&*", (10, 50 + 55 * row), cv2.FONT_HERSHEY_TRIPLEX, 1.4, colour, 2)
     if blur:
-        rgb = cv2.GaussianBlur(rgb, (0, 0), blur)
+        rgb[:] = cv2.GaussianBlur(rgb, (0, 0), blur)
     out = BytesIO()
     Image.fromarray(rgb).save(out, "PNG")
     return out.getvalue()

@@ -36,7 +36,8 @@ def clustered_rows(count: int, seed: int = 0, per_cluster: int = 10) -> np.ndarr
     rng = np.random.default_rng(seed)
     centres = np.repeat(rng.normal(size=(-(-count // per_cluster), 256)), per_cluster, axis=0)[:count]
     vectors = centres + 0.6 * rng.normal(size=centres.shape)
-    return np.rint(vectors * (127 / np.abs(vectors).max(axis=1, keepdims=True))).astype(np.int8)
+    rows: np.ndarray = np.rint(vectors * (127 / np.abs(vectors).max(axis=1, keepdims=True))).astype(np.int8)
+    return rows
 
 
 def near(rows: np.ndarray, row: int, seed: int = 0) -> np.ndarray:
@@ -232,7 +233,7 @@ def test_layers_give_what_one_exact_search_over_the_merged_state_gives(
     tmp_path_factory: pytest.TempPathFactory, catalogue: RowCatalogue, skus: int, seed: int
 ) -> None:
     everything = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
-    vector = near(everything, seed % len(everything), seed) if len(everything) else np.ones(256, np.float32) / 16
+    vector = near(everything, seed % len(everything), seed) if len(everything) else np.full(256, 1 / 16, np.float32)
     expected = brute_force(catalogue, vector, skus)
     assert open_index(catalogue).search(vector, skus) == expected
     if len(catalogue.base_embeddings) and index_by_annoy_is_possible():
@@ -273,7 +274,7 @@ def test_many_references_of_one_product_leave_the_list_full() -> None:
 def test_an_empty_catalogue_gives_an_empty_list() -> None:
     empty = np.empty((0, 256), np.int8)
     layered = open_index(RowCatalogue(empty, []))
-    assert layered.search(np.ones(256, np.float32) / 16, 10) == []
+    assert layered.search(np.full(256, 1 / 16, np.float32), 10) == []
     assert layered.name == "exact"
 
 

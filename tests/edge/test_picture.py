@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from skuscan.errors import PictureError
 from skuscan.picture import DRAFT_LONGEST_SIDE, PictureLimits, fit_longest_side, letterbox, load_picture
 

@@ -174,7 +174,7 @@ INPUT, OUTPUT = tensor((1, SIDE, SIDE, 3), np.uint8), tensor((1, 2, 2, 5), np.in
 def test_the_output_is_scaled_by_its_own_scale_and_zero_point() -> None:
     steps = np.array([-128, -1, 0, 1, 127], np.int8).reshape(1, 1, 1, 5)
     network = Runtime(fake([INPUT], [tensor((1, 1, 1, 5), np.int8, 0.25, -128)], steps), DESCRIPTION)
-    np.testing.assert_array_equal(network.run(noise(SIDE))[0, 0], np.float32([0, 31.75, 32, 32.25, 63.75]))
+    np.testing.assert_array_equal(network.run(noise(SIDE))[0, 0], np.array([0, 31.75, 32, 32.25, 63.75], np.float32))
 
 
 @pytest.mark.parametrize(
