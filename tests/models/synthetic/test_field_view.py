@@ -90,9 +90,9 @@ def test_the_white_background_of_a_packshot_is_cut_away():
     red = blank(400, 300, (255, 255, 255))
     red[50:350, 60:240] = (230, 10, 20)
     cut = cut_out(red, 640)
-    assert cut.rgb.shape == (300, 180, 3)
+    assert cut.rgba.shape == (300, 180, 4)
     assert cut.rectangular
-    assert (cut.mask == 255).all()
+    assert (cut.rgba[..., 3] == 255).all()
 
 
 def test_a_light_hole_inside_a_package_is_not_background():
@@ -100,14 +100,23 @@ def test_a_light_hole_inside_a_package_is_not_background():
     fill(ring, ellipse_points((200, 200), (150, 150), count=200), (10, 120, 40))
     fill(ring, ellipse_points((200, 200), (90, 90), count=200), (255, 255, 255))
     cut = cut_out(ring, 640)
-    assert cut.mask[150, 150] == 255
+    assert cut.rgba[150, 150, 3] == 255
     assert not cut.rectangular
+
+
+def test_a_white_band_does_not_cut_a_package_in_two():
+    package = blank(400, 300, (255, 255, 255))
+    package[40:360, 60:240] = (200, 30, 40)
+    package[280:305] = (255, 255, 255)
+    cut = cut_out(package, 640)
+    assert cut.rgba.shape[:2] == (320, 180)
+    assert (cut.rgba[..., 3] == 255).mean() > 0.97
 
 
 def test_a_busy_background_is_taken_whole():
     noise = np.random.default_rng(1).integers(0, 256, (200, 300, 3), np.uint8)
     cut = cut_out(noise, 640)
-    assert cut.rgb.shape == noise.shape
+    assert cut.rgba.shape[:2] == noise.shape[:2]
     assert cut.rectangular
 
 
@@ -116,8 +125,8 @@ def test_drawn_packshots_are_cut_out_without_their_white():
         packshot = draw_front(design(1, family, 0))
         cut = cut_out(packshot, 1000)
         printed = (packshot.min(axis=2) < 240).sum()
-        assert cut.mask.shape[0] < packshot.shape[0]
-        assert abs(int((cut.mask > 0).sum()) - printed) < 0.35 * cut.mask.size
+        assert cut.rgba.shape[0] < packshot.shape[0]
+        assert abs(int((cut.rgba[..., 3] > 0).sum()) - printed) < 0.35 * cut.rgba[..., 3].size
 
 
 def test_a_known_side_is_shown_on_a_turned_box():

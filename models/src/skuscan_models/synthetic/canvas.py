@@ -18,6 +18,9 @@ BLACK: Colour = (0, 0, 0)
 
 _SHIFT = 4  # fractional bits of OpenCV's drawing calls: a 16th of a pixel
 _ONE = 1 << _SHIFT
+_CORNER_ANGLES = np.deg2rad(np.concatenate([np.linspace(start, start + 90, 8) for start in (-90, 0, 90, 180)]))
+_CORNER_ARCS = np.stack([np.cos(_CORNER_ANGLES), np.sin(_CORNER_ANGLES)], axis=1)  # clockwise from the upper right
+_CORNER_SIGNS = np.repeat([(1, -1), (1, 1), (-1, 1), (-1, -1)], 8, axis=0)
 _REMAP_STEPS = 32  # a pixel, in OpenCV's interpolation tables
 _FULL_LIGHT = 128  # the 8-bit form of light 1.0
 
@@ -57,16 +60,10 @@ def ellipse_points(
 def rounded_rectangle(x0: float, y0: float, x1: float, y1: float, radius: float) -> Points:
     """The outline of a rectangle with round corners, (N, 2)."""
     radius = max(0.0, min(radius, (x1 - x0) / 2, (y1 - y0) / 2))
-    arcs = []
-    for x, y, start in (
-        (x1 - radius, y0 + radius, -90),
-        (x1 - radius, y1 - radius, 0),
-        (x0 + radius, y1 - radius, 90),
-        (x0 + radius, y0 + radius, 180),
-    ):
-        angles = np.deg2rad(np.linspace(start, start + 90, 8))
-        arcs.append(np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1))
-    return np.concatenate(arcs)
+    middle = np.array(((x0 + x1) / 2, (y0 + y1) / 2))
+    straight = np.array(((x1 - x0) / 2 - radius, (y1 - y0) / 2 - radius))
+    outline: Points = middle + straight * _CORNER_SIGNS + radius * _CORNER_ARCS
+    return outline
 
 
 def star_points(centre: tuple[float, float], outer: float, inner: float, spikes: int) -> Points:

@@ -12,11 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan_models.synthetic.camera import CameraOptions, Rng, Span, photograph
-from skuscan_models.synthetic.canvas import Colour, Mask, Picture, fill, paint, shade, stroke
+from skuscan_models.synthetic.canvas import Colour, Picture, fill, paint, shade, stroke
 from skuscan_models.synthetic.cutout import Cutout, cut_out
 from skuscan_models.synthetic.scenery import Hand, clutter
 
 _BEND_GRID = 5  # control points a side of the bending field
+_BEND_STEPS = 40  # points a side at which it is computed
+_LEAST_BEND = 0.5  # px: less is not seen
+_MIN_DEPTH = 24  # px of a made-up side
+_AREA_BELOW = 0.7  # scale from which pixels are averaged before a warp
 _PLACING_STEPS = 12  # steps by which a package is moved back into the frame
 _LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
@@ -162,19 +166,23 @@ def nothing(rng: Rng, options: FieldViewOptions = USUAL) -> Picture:
 
 def _bend(package: Cutout, rng: Rng, options: FieldViewOptions) -> Cutout:
     """Squeeze and crumple the package: a smooth displacement, and the light and dark that goes with its slope."""
-    height, width = package.mask.shape
+    height, width = package.rgba.shape[:2]
     amount = rng.uniform(*options.bend) * max(height, width)
-    if amount < 0.5:
+    if amount < _LEAST_BEND:
         return package
     grid = rng.uniform(-1, 1, (_BEND_GRID, _BEND_GRID, 2)).astype(np.float32)
-    bend = cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) * np.float32(amount)
+    # Smooth at a small size, then linear: a cubic curve over every pixel takes ten times as long and looks the same.
+    smooth = cv2.resize(grid, (_BEND_STEPS, _BEND_STEPS), interpolation=cv2.INTER_CUBIC) * np.float32(amount)
+    bend = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
     x = np.arange(width, dtype=np.float32)[None] + bend[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + bend[..., 1]
-    rgb = cv2.remap(package.rgb, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-    mask = cv2.remap(package.mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
     slope = cv2.Sobel(grid[..., 0], cv2.CV_32F, 1, 0, ksize=3) * np.float32(0.02 + 2 * amount / max(height, width))
-    shade(rgb, 1 + slope.astype(np.float32))
-    return replace(package, rgb=rgb, mask=mask)
+    lit = cv2.cvtColor(package.rgba, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
+    shade(lit, 1 + slope.astype(np.float32))
+    flat = cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA)
+    flat[..., 3] = package.rgba[..., 3]
+    bent = cv2.remap(flat, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return replace(package, rgba=bent.astype(np.uint8, copy=False))
 
 
 # --- The pose -------------------------------------------------------------------------------------------------------
@@ -203,7 +211,7 @@ def _frame(rng: Rng, options: FieldViewOptions) -> tuple[int, int]:
 
 
 def _place(package: Cutout, rng: Rng, frame: tuple[int, int], options: FieldViewOptions) -> _Pose:
-    height, width = package.mask.shape
+    height, width = package.rgba.shape[:2]
     half = np.array((width, height)) / max(height, width) / 2
     boxed = package.rectangular and rng.random() < options.second_face
     depth = min(half) * rng.uniform(0.3, 1.2) if boxed else 0.0
@@ -289,10 +297,9 @@ def _cast_shadow(scene: Picture, pose: _Pose, rng: Rng) -> None:
 
 def _draw_package(scene: Picture, package: Cutout, pose: _Pose, side_rgb: Picture | None, rng: Rng) -> None:
     for face in pose.sides:
-        texture = _side_texture(package, face.edge, side_rgb, rng)
-        lit = cv2.convertScaleAbs(texture, alpha=face.light, beta=0).astype(np.uint8, copy=False)
-        _lay(scene, lit, np.full(lit.shape[:2], 255, np.uint8), face.corners)
-    _lay(scene, package.rgb, package.mask, pose.front)
+        lit = cv2.convertScaleAbs(_side_texture(package, face.edge, side_rgb, rng), alpha=face.light, beta=0)
+        _lay(scene, cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA).astype(np.uint8, copy=False), face.corners)
+    _lay(scene, package.rgba, pose.front)
 
 
 def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng) -> Picture:
@@ -300,7 +307,7 @@ def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng
     upright = edge in ("left", "right")
     if upright and side_rgb is not None:
         return side_rgb
-    rgb = package.rgb
+    rgb = package.rgba[..., :3]
     strip = {"left": rgb[:, :4], "right": rgb[:, -4:], "top": rgb[:4], "bottom": rgb[-4:]}[edge]
     line = np.median(strip, axis=1 if upright else 0).astype(np.uint8, copy=False)
     length, depth = len(line), max(_MIN_DEPTH, len(line) // 4)
@@ -309,9 +316,6 @@ def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng
     if upright:
         _small_print(texture, rng)
     return texture
-
-
-_MIN_DEPTH = 24  # px of a made-up side
 
 
 def _small_print(texture: Picture, rng: Rng) -> None:
@@ -330,28 +334,30 @@ def _small_print(texture: Picture, rng: Rng) -> None:
         stroke(texture, [(width * 0.18, y), (width * rng.uniform(0.4, 0.84), y)], dark, 1)
 
 
-def _lay(scene: Picture, texture: Picture, mask: Mask, corners: npt.NDArray[np.float32]) -> None:
-    """Warp a texture onto four corners of the scene, (4, 2) px from the upper left clockwise."""
+def _lay(scene: Picture, texture: npt.NDArray[np.uint8], corners: npt.NDArray[np.float32]) -> None:
+    """Warp a texture, (H, W, 4), onto four corners of the scene, (4, 2) px from the upper left clockwise."""
     left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0).tolist()
     right, bottom = np.minimum(np.ceil(corners.max(axis=0)).astype(int) + 2, scene.shape[1::-1]).tolist()
     if right - left < 2 or bottom - top < 2:
         return
-    texture, mask = _near_size(texture, mask, corners)
-    height, width = mask.shape
+    texture = _near_size(texture, corners)
+    height, width = texture.shape[:2]
     source = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32) - np.float32(0.5)
-    warp = cv2.getPerspectiveTransform(source, corners - np.array((left, top), np.float32))
-    size = (right - left, bottom - top)
-    rgb = cv2.warpPerspective(texture, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpPerspective(mask, warp, size, flags=cv2.INTER_LINEAR)
-    paint(scene[top:bottom, left:right], alpha.astype(np.uint8), rgb.astype(np.uint8, copy=False))
+    matrix = cv2.getPerspectiveTransform(source, corners - np.array((left, top), np.float32))
+    warped = cv2.warpPerspective(texture, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR)
+    rgb, alpha = cv2.cvtColor(warped, cv2.COLOR_RGBA2RGB), cv2.extractChannel(warped, 3)
+    paint(scene[top:bottom, left:right], alpha.astype(np.uint8, copy=False), rgb.astype(np.uint8, copy=False))
 
 
-def _near_size(texture: Picture, mask: Mask, corners: npt.NDArray[np.float32]) -> tuple[Picture, Mask]:
-    """Shrink a texture to about its size in the photo, so that the warp does not skip pixels."""
+def _near_size(texture: npt.NDArray[np.uint8], corners: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Shrink a texture that is much larger than its place in the photo, so that the warp does not skip pixels."""
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    width, height = max(2, round(float(max(sides[0], sides[2])))), max(2, round(float(max(sides[1], sides[3]))))
-    size = (min(width, mask.shape[1]), min(height, mask.shape[0]))
-    if size == mask.shape[::-1]:
-        return texture, mask
-    shrunk = cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return shrunk, cv2.resize(mask, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    height, width = texture.shape[:2]
+    size = (min(width, _pixels(max(sides[0], sides[2]))), min(height, _pixels(max(sides[1], sides[3]))))
+    if size[0] > _AREA_BELOW * width and size[1] > _AREA_BELOW * height:
+        return texture
+    return cv2.resize(texture, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _pixels(length: float) -> int:
+    return max(2, round(float(length)))

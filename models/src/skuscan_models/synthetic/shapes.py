@@ -32,6 +32,8 @@ from skuscan_models.synthetic.words import Kind
 Rng = np.random.Generator
 
 _MARGIN = 18  # px of white round a package
+_RIM: Colour = (96, 96, 100)
+_RIM_OPACITY = 0.3
 _CAPS: tuple[Colour, ...] = (
     (214, 218, 222),
     (40, 40, 44),
@@ -345,10 +347,13 @@ def _warp(canvas: Picture, mask: Mask, texture: Picture, corners: list[tuple[flo
 
 
 def _framed(picture: Picture, mask: Mask) -> Picture:
-    """On white with a margin; nothing but white outside the mask."""
+    """On white with a margin; nothing but white outside the mask, and a darker rim, as a lit solid body has."""
     height, width = mask.shape
     canvas = blank(height + 2 * _MARGIN, width + 2 * _MARGIN, WHITE)
-    paint(canvas[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width], mask, picture)
+    window = canvas[_MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
+    paint(window, mask, picture)
+    core = cv2.erode(mask, np.ones((5, 5), np.uint8), borderValue=0)
+    paint(window, cv2.subtract(mask, core).astype(np.uint8, copy=False), _RIM, _RIM_OPACITY)
     return canvas
 
 
