@@ -9,7 +9,6 @@
 A package of a brand that is for sale, in a flavour that is not, looks like its siblings and is not covered by the rate.
 """
 
-import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
 MAX_REFERENCES = 1_000  # sampled
 MIN_REFERENCES = 20  # below, the model's own decision is kept
-MIN_VIEWS = 100  # a small assortment gets several views of each reference
+MIN_VIEWS = 100  # drawn; a small assortment gets several of each reference
 SEED = 20_260_101
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
@@ -127,22 +126,22 @@ def _scan_views(
     read_picture: Callable[[int], bytes],
     progress: Callable[[int, int], None],
 ) -> Iterator[View]:
-    """Two views a drawn picture. What is drawn depends on the SKU alone, not on its neighbours in the catalogue."""
+    """Two answers for each drawn picture: with its product for sale, and without."""
     shortlist = RecognizerOptions().shortlist
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue, RecognizerOptions(shortlist=shortlist + LOOK_ALIKES))
-    repeats = max(1, math.ceil(MIN_VIEWS / len(rows)))
-    for number, row in enumerate(rows):
-        progress(number, len(rows))
+    views = max(len(rows), MIN_VIEWS)
+    for number in range(views):
+        progress(number, views)
+        row, round_ = rows[number % len(rows)], number // len(rows)
         sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
-        rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), row])
-        for repeat in range(repeats):
-            measured = recognizer.measure(field_view(picture, rng, VIEWS[(number + repeat) % len(VIEWS)]))
-            group = _group(catalogue, sku)
-            yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
-            others = [m for m in measured if not _looks_alike(catalogue, m, sku, group)]
-            yield from _answer(decider, others[:shortlist], sku, group, absent=True)
-    progress(len(rows), len(rows))
+        rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
+        measured = recognizer.measure(field_view(picture, rng, VIEWS[number % len(VIEWS)]))
+        group = _group(catalogue, sku)
+        yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
+        others = [m for m in measured if not _looks_alike(catalogue, m, sku, group)]
+        yield from _answer(decider, others[:shortlist], sku, group, absent=True)
+    progress(views, views)
 
 
 def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, *, absent: bool) -> Iterator[View]:
