@@ -48,7 +48,7 @@ class ServerConfig(BaseSettings):
     max_csv_rows: int = Field(default=2_000_000, ge=1)  # rows
     concurrent_decodes: int = Field(default=2, ge=1, le=64)  # uploads decoded at once, each process
 
-    display_side: int = Field(default=240, ge=32, le=1_024)  # px, longest side of a display picture
+    display_side: int = Field(default=240, ge=32, le=512)  # px, longest side; even noise of 512 px fits the limit
     annoy_trees: int = Field(default=50, ge=1, le=1_000)
     false_accept_rate: float = Field(default=0.01, gt=0.0, lt=1.0)
     probes: int = Field(default=8, ge=0, le=16)  # probe pictures in each manifest

@@ -7,9 +7,10 @@ an ordinary result. Any executor will do; the default is a pool of fresh process
 
 import io
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from skuscan.features import FeatureExtractor, ReferenceQuality
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.runtime import RuntimeOptions
+from skuscan_server.errors import ServerError
 
 DISPLAY_QUALITIES = (80, 60, 40, 20)  # WebP quality, from the best; a lower one only when the blob would be too long
 JOBS_PER_WORKER = 3  # handed out ahead, so that no worker waits and few pictures are in memory
@@ -135,13 +137,23 @@ class FeaturePool:
         if self._executor is None:
             # Fresh processes: a forked one would inherit locks held by this one's threads.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, mp_context=context)
+            self._executor = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_ignore_interrupts)
         return self._executor
 
 
 def _result(waiting: deque[tuple[Key, "Future[Computed | Refused]"]]) -> tuple[Key, Computed | Refused]:
     key, future = waiting.popleft()
-    return key, future.result()
+    try:
+        return key, future.result()
+    except BrokenExecutor as error:
+        raise ServerError(
+            "the workers live until they are done", "one ended", "see that there is memory, and run it again"
+        ) from error
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches every process of a terminal; the one that owns the pool ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,6 @@ from skuscan.store.durable import DISK
 from skuscan_server.access.operators import Role, create_api_key
 from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
-from skuscan_server.calibration import calibrate
 from skuscan_server.catalogue.assortments import DEFAULT, create_assortment, find_assortment
 from skuscan_server.catalogue.importer import Importer
 from skuscan_server.catalogue.pictures import FinishedWork
@@ -109,6 +108,8 @@ class Services:
         self, assortment: str, *, force: str = "", wait: float = 0.0, progress: Progress = lambda *_: None
     ) -> Published | None:
         """Publish what changed in an assortment, see `Publisher.publish`."""
+        from skuscan_server.calibration import calibrate  # scikit-learn takes a second to import
+
         config = self.config
         options = PublishOptions(
             annoy_trees=config.annoy_trees,

@@ -77,7 +77,7 @@ def test_a_price_moves_under_300_bytes(services: Services, published: Read) -> N
 def test_deltas_come_to_the_same_state_as_a_new_base(
     services: Services, import_rows: Callable[[Rows], object], published: Read
 ) -> None:
-    rows = [{"sku": f"SKU-{n}", "name": f"Product {n}", "image": f"{n}.jpg"} for n in range(1, 25)]
+    rows = [{"sku": f"SKU-{n}", "name": f"Product {n}", "image": f"{n}.jpg"} for n in range(1, 20)]
     import_rows(rows)
     services.publish("default")
     set_price(services, "SKU-1", "2.49")

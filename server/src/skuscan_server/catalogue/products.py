@@ -59,14 +59,14 @@ def set_references(session: Session, sku: str, pictures: Iterable[tuple[bytes, s
 
 def add_reference(session: Session, sku: str, picture_sha256: bytes, source_name: str) -> Reference:
     """Add one picture to a product; the same picture twice is one reference. Raises NotFoundError, CatalogueError."""
-    references = find_product(session, sku).references
-    for reference in references:
+    product = find_product(session, sku)
+    for reference in product.references:
         if reference.picture_sha256 == picture_sha256:
             return reference
-    if len(references) >= REFERENCES_PER_PRODUCT:
+    if len(product.references) >= REFERENCES_PER_PRODUCT:
         raise CatalogueError(f"a product has at most {REFERENCES_PER_PRODUCT} pictures", f"{sku}: one more")
     reference = Reference(sku=sku, picture_sha256=picture_sha256, source_name=source_name[:SOURCE_NAME_LENGTH])
-    references.append(reference)
+    product.references.append(reference)
     session.flush()
     count_changes(session, 1)
     return reference

@@ -4,6 +4,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
 
 from skuscan.errors import ConfigError
 from skuscan_server.db.session import Database
@@ -22,8 +23,11 @@ def upgrade(database: Database) -> None:
 def check(database: Database) -> None:
     """Raises ConfigError when the tables are not at this program's revision."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
-    with database.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+    try:
+        with database.engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise ConfigError("the database can be opened", str(error.orig), "run `skuscan-server init`") from error
     if current != head:
         raise ConfigError(
             f"the database is at revision {head}", f"revision {current or 'none'}", "run `skuscan-server init`"

@@ -1,0 +1,56 @@
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from skuscan.bundle.limits import LIMITS
+from skuscan_server.config import ServerConfig
+from skuscan_server.errors import ServerError
+from skuscan_server.features import Computed, FeaturePool, Recipe, Refused, compute
+
+
+@pytest.fixture
+def recipe(config: ServerConfig) -> Recipe:
+    return Recipe(str(config.model_folder), display_side=120)
+
+
+def test_a_picture_becomes_features_and_a_small_display_picture(recipe: Recipe, make_picture: Any) -> None:
+    result = compute(make_picture(1), recipe)
+    assert isinstance(result, Computed)
+    assert len(result.embedding) == 256
+    with Image.open(io.BytesIO(result.display)) as display:
+        assert (display.format, max(display.size)) == ("WEBP", 120)
+
+
+def test_noise_fits_the_device_s_limit(recipe: Recipe) -> None:
+    out = io.BytesIO()
+    Image.frombytes("RGB", (512, 512), os.urandom(3 * 512 * 512)).save(out, "PNG")
+    result = compute(out.getvalue(), Recipe(recipe.model_folder, display_side=512))
+    assert isinstance(result, Computed)
+    assert len(result.display) <= LIMITS.display_bytes
+
+
+def test_a_refusal_is_a_result(recipe: Recipe) -> None:
+    result = compute(b"no picture", recipe)
+    assert isinstance(result, Refused)
+    assert result.rule.startswith("a picture is")
+
+
+def test_processes_answer_in_order_and_a_dead_one_is_said(recipe: Recipe, make_picture: Any, tmp_path: Path) -> None:
+    pictures = [(number, make_picture(number)) for number in range(3)]
+    with FeaturePool(recipe, workers=1) as pool:
+        assert [key for key, _ in pool.map(pictures)] == [0, 1, 2]
+        executor: Any = pool._executor
+        for process in list(executor._processes.values()):
+            process.kill()
+        with pytest.raises(ServerError, match="see that there is memory"):
+            list(pool.map(pictures))
+
+
+def test_no_picture_starts_no_process(recipe: Recipe) -> None:
+    with FeaturePool(recipe, workers=1) as pool:
+        assert list(pool.map([])) == []
+        assert pool._executor is None

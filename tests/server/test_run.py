@@ -1,0 +1,107 @@
+"""The main flow with real processes: init, import, run, enrol, publish, download, stop."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from urllib3.util.retry import Retry
+
+PATIENCE = 60.0  # s
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., Any]:
+    """Run a command line, and give its JSON back."""
+
+    def run(*arguments: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "skuscan_server.cli", "--data", str(tmp_path / "data"), *arguments, "--json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+        return json.loads(done.stdout)
+
+    return run
+
+
+@pytest.fixture
+def server(tmp_path: Path, command: Callable[..., Any]) -> Iterator[tuple[str, "subprocess.Popen[bytes]", str]]:
+    """A running server: its URL, its process, and an operator's key."""
+    key = command("init")["api_key"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = ["-m", "skuscan_server.cli", "--data", str(tmp_path / "data"), "run", "--bind", f"127.0.0.1:{port}"]
+    environment = {**os.environ, "SKUSCAN_SERVER_WEB_WORKERS": "1", "SKUSCAN_SERVER_WORKERS": "1"}
+    process = subprocess.Popen([sys.executable, *arguments], env=environment)
+    try:
+        yield f"http://127.0.0.1:{port}", process, key
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """Tries again while the server starts."""
+    with requests.Session() as session:
+        adapter = requests.adapters.HTTPAdapter(max_retries=Retry(total=None, connect=12, backoff_factor=0.1))
+        session.mount("http://", adapter)
+        yield session
+
+
+def descendants(pid: int) -> set[int]:
+    """Every process below one, from /proc."""
+    children = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return children.union(*(descendants(child) for child in children)) if children else set()
+
+
+def test_a_catalogue_reaches_a_device_and_everything_stops(
+    server: tuple[str, Any, str],
+    command: Callable[..., Any],
+    session: requests.Session,
+    write_catalogue: Callable[..., Path],
+    five_products: list[dict[str, Any]],
+) -> None:
+    url, process, key = server
+    assert session.get(f"{url}/readyz", timeout=PATIENCE).json()["status"] == "ok"
+    assert command("catalogue", "import", str(write_catalogue(five_products)))["created"] == 5
+    command("publish")  # waits for the scheduler, if that was first
+    operator = {"headers": {"Authorization": f"Bearer {key}"}, "timeout": PATIENCE}
+    assortment = session.get(f"{url}/api/v1/assortments/default", **operator).json()
+    assert assortment["generation"] > 0
+    token = session.post(f"{url}/api/v1/assortments/default/enrolment-tokens", **operator).json()["token"]
+    device = session.post(f"{url}/api/v1/enrol", json={"token": token, "name": "till"}, timeout=PATIENCE).json()
+    timestamp = session.get(f"{url}{device['metadata_url']}/timestamp.json", timeout=PATIENCE)
+    assert timestamp.json()["signed"]["_type"] == "timestamp"
+    report = {"generation": str(assortment["generation"]), "state": "live"}
+    headers = {"Authorization": f"Bearer {device['device_token']}"}
+    assert session.post(f"{url}/api/v1/devices/me/report", json=report, headers=headers, timeout=PATIENCE).ok
+    (known,) = session.get(f"{url}/api/v1/devices", **operator).json()["devices"]
+    assert known["generation"] == assortment["generation"]
+
+    started = descendants(process.pid)
+    assert len(started) >= 3  # gunicorn, its worker, the scheduler
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 0
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def test_the_end_of_one_part_ends_the_others(server: tuple[str, Any, str], session: requests.Session) -> None:
+    url, process, _ = server
+    session.get(f"{url}/healthz", timeout=PATIENCE)
+    started = descendants(process.pid)
+    (scheduler,) = [pid for pid in started if b"scheduler" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(scheduler, signal.SIGKILL)
+    assert process.wait(PATIENCE) == 1
+    assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
