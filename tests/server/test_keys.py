@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from skuscan.errors import BundleError, ConfigError
 from skuscan_server.keys import KeyFolder, init_keys
 

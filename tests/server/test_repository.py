@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from tuf.api.metadata import Metadata
+
 from skuscan.errors import ConfigError, StoreError
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
 from skuscan.store.durable import DISK, Disk
@@ -14,7 +16,6 @@ from skuscan_server import repository as repository_module
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.repository import PublishedVersion, TufRepository
-from tuf.api.metadata import Metadata
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 MODEL = ModelArtifact(format=1, name="model-a").SerializeToString()
@@ -154,12 +155,12 @@ def test_signing_again_before_a_publication_says_so(repository):
         repository.resign()
 
 
-def test_daily_signing_keeps_everything_in_date(repository, clock):
+def test_signing_just_before_the_timestamp_expires_keeps_everything_in_date(repository, clock):
     published = repository.publish(manifest(1), MODEL)
-    for _ in range(200):  # days: past the half-life of every role
-        clock.now += timedelta(days=1)
+    for _ in range(100):  # 200 days: past the half-life of every role
+        clock.now += timedelta(days=2, hours=-1)
         version = repository.resign()
-        assert all(expires > clock.now + timedelta(hours=24) for expires in expiries(repository, version).values())
+        assert all(expires > clock.now + timedelta(hours=47) for expires in expiries(repository, version).values())
     assert version.generation == published.generation
     assert version.timestamp > published.timestamp
 
@@ -221,7 +222,7 @@ class KilledDisk(Disk):
     def __init__(self, calls: int) -> None:
         self.left = calls
 
-    def _step(self, call: str, path: Path) -> None:
+    def _step(self, call: str, *paths: Path | None) -> None:
         self.left -= 1
         if self.left < 0:
             raise Killed

@@ -10,6 +10,7 @@ import pytest
 from tuf.api.metadata import Delegations, Metadata, MetaFile, TargetFile
 
 from skuscan.errors import NetworkError, StoreError, TrustError
+from skuscan.store.durable import Disk
 from skuscan.sync.repository_format import SIGNED_AT_FIELD
 from skuscan.sync.trust import TrustedMetadata
 
@@ -202,6 +203,44 @@ def test_a_root_that_was_renewed_is_followed(published, trust):
     published.publish_delta("d")
     assert trust.refresh().generation == 2
     assert trust.refresh().generation == 2
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class KilledDisk(Disk):
+    """Ends the process before the n-th call that changes the disk."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    def _step(self, call: str, *paths: Path | None) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise Killed
+
+
+@pytest.mark.guarantee("G3")
+def test_a_refresh_killed_anywhere_is_recovered_from(published, server, transport, tmp_path):
+    before = snapshot_of(tmp_path / "tuf")
+    published.repository.renew_root()
+    published.publish_delta("new")
+    digest = bytes.fromhex(published.repository.root_sha256())
+    url = f"{server.url}/tuf/default/metadata"
+    calls, whole = 0, False
+    while not whole:
+        put_back(tmp_path / "tuf", before)
+        disk = KilledDisk(calls)
+        killed = TrustedMetadata(tmp_path / "tuf", tmp_path / "scratch", "default", digest, url, transport, disk)
+        try:
+            killed.refresh(floor=1)
+            whole = True
+        except Killed:
+            calls += 1
+        alive = TrustedMetadata(tmp_path / "tuf", tmp_path / "scratch", "default", digest, url, transport)
+        assert alive.refresh(floor=1).generation == 2
+    assert calls > 20
 
 
 class Thief:
