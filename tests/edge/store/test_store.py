@@ -65,9 +65,12 @@ def test_the_token_is_read_by_its_owner_only_and_never_shown(store, identity):
 def test_current_sees_an_activation_by_another_process(two, pass_probes):
     store, second = two
     reader = Store.open(store.path)
+    held = reader.open_generation()
     assert reader.current() == 1
+    assert reader.is_current(held)
     store.activate(second.deliver(store), pass_probes)
     assert reader.current() == 2
+    assert not reader.is_current(held)
 
 
 def test_current_costs_little_between_two_scans(two):
@@ -353,8 +356,10 @@ def test_a_reader_without_the_lock_answers_from_the_previous_generation(two, pas
     flip(store.folder(2) / "delta" / "product.table")
     reader = Store.open(store.path)
     with store.lock:
-        assert reader.open_generation().number == 1
+        answering = reader.open_generation()
+        assert answering.number == 1
         assert reader.current() == 1, "or it would be opened again at each scan"
+        assert reader.is_current(answering)
         assert Store.open(store.path).read_current().live.number == 2
 
 
@@ -458,6 +463,7 @@ def test_cleaning_removes_nothing_while_a_generation_that_must_stay_is_damaged(t
 
 def test_cleaning_removes_what_killed_processes_left(two):
     store, _ = two
+    (store.path / "trial" / ".tmp-abc").touch()
     build = store.path / "tmp" / "build-9-abc"
     build.mkdir()
     old, young, partial = (store.path / name for name in ("blobs/.tmp-old", "blobs/.tmp-young", "tmp/download.part"))
@@ -497,8 +503,11 @@ def test_a_sweep_repairs_records_and_readers_notice(two):
     table.write_bytes(data)  # in place: the reader's own file
     with pytest.raises(StoreError, match="damaged"):
         [held.reference(row) for row in range(6)]
+    assert reader.is_current(held)
     assert store.sweep() == []
+    assert not reader.is_current(held)
     repaired = reader.open_generation()
+    assert reader.is_current(repaired)
     assert [repaired.reference(row).sku for row in range(6)] == list("ABCDEF")
 
 

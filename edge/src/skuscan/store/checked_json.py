@@ -11,19 +11,22 @@ from typing import Any
 from skuscan.errors import StoreError
 from skuscan.store.durable import PUBLIC_MODE, Disk, read_file
 
+_FORMAT = 1
 _LIMIT = 1_000_000  # bytes
 
 
 def write_checked(disk: Disk, path: Path, value: dict[str, Any], mode: int = PUBLIC_MODE) -> None:
     """Replace a file, durably. Raises StoreError when the disk fails."""
-    line = json.dumps(value, sort_keys=True).encode()
+    line = json.dumps({"format": _FORMAT, **value}, sort_keys=True).encode()
     disk.write_file(path, line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n", mode)
 
 
 def read_checked(path: Path) -> dict[str, Any]:
-    """Read a file that `write_checked` wrote. Raises StoreError when it is missing or damaged."""
+    """Read what `write_checked` wrote. Raises StoreError when it is missing, damaged or of another format."""
     line, _, rest = read_file(path, _LIMIT).partition(b"\n")
     if rest.strip() != hashlib.sha256(line).hexdigest().encode():
         raise StoreError("a file of the store has its checksum", f"{path} is damaged", "run `skuscan doctor`")
     value: dict[str, Any] = json.loads(line)
+    if value.pop("format", None) != _FORMAT:
+        raise StoreError(f"a file of the store has format {_FORMAT}", f"another one in {path}", "update skuscan")
     return value

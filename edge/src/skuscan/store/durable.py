@@ -63,6 +63,7 @@ class Disk:
                 self._replace(temporary, path)
             except BaseException:
                 with contextlib.suppress(OSError):
+                    self._step("unlink", temporary)
                     temporary.unlink()
                 raise
         return ref

@@ -78,6 +78,7 @@ class Generation(Catalogue):
         contents: What they are.
         manifest: What was signed.
         degraded: Why something lesser answers than was published: an older generation, or no index; empty: it does not.
+        opened_by: What the store's CURRENT was when it was opened; see `Store.is_current`.
     """
 
     def __init__(self, folder: Path, contents: Contents, manifest: Manifest, model: Model, blobs: BlobFolder) -> None:
@@ -85,6 +86,7 @@ class Generation(Catalogue):
         self.contents = contents
         self.manifest = manifest
         self.degraded = ""
+        self.opened_by: object = None
         self._model = model
         self._blobs = blobs
         self._base, self._delta = (Layer.open(folder, layer, contents) for layer in LAYERS)

@@ -118,7 +118,7 @@ def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
         if blob not in wanted:
             store.disk.remove(blob)
     numbers = {str(name.number) for name in current.names()}
-    for folder in (store.path / "generations").iterdir():
+    for folder in (store.path / "generations").glob("[0-9]*"):
         if folder.name not in numbers and int(folder.name) < current.live.number:
             store.disk.remove_folder(folder)
     for folder in (store.path / "tmp").glob("build-*"):  # the lock is held: no build is under way

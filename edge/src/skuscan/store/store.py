@@ -92,6 +92,13 @@ class Store:
             self._answering = (signature, current.live.number if current else None)
         return self._answering[1]
 
+    def is_current(self, generation: Generation) -> bool:
+        """Whether `open_generation` would give the same again; as cheap as `current`.
+
+        Unlike a comparison of numbers it also tells of a repair: the files that were opened then are the damaged ones.
+        """
+        return generation.opened_by is not None and generation.opened_by == self._signature()
+
     def open_generation(self, number: int | None = None) -> Generation:
         """Open a generation for reading.
 
@@ -109,14 +116,13 @@ class Store:
             if current is None:
                 raise StoreError("a device has a catalogue", f"none yet in {self.path}", "run `skuscan sync`")
             try:
-                generation = self._open(current.live.number)
+                generation: Generation | None = self._open(current.live.number, signature)
             except SkuscanError as damage:
-                if self._signature() != signature:
-                    continue
-                generation = self._open_another(current, damage)
-            generation.degraded = generation.degraded or current.degraded
-            self._answering = (self._signature(), generation.number)
-            return generation
+                generation = self._open_another(current, signature, damage)
+            if generation is not None:
+                generation.degraded = generation.degraded or current.degraded
+                self._answering = (generation.opened_by, generation.number)
+                return generation
         raise StoreError("a generation stays while it is opened", f"{self.path} changes all the time", "try again")
 
     def check_offer(self, number: int) -> None:
@@ -254,8 +260,10 @@ class Store:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
-    def _open(self, number: int) -> Generation:
-        return Generation.open(self.folder(number), self.blobs)
+    def _open(self, number: int, signature: object = None) -> Generation:
+        generation = Generation.open(self.folder(number), self.blobs)
+        generation.opened_by = signature
+        return generation
 
     def _contents(self, number: int) -> Contents:
         return Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
@@ -268,18 +276,27 @@ class Store:
                 numbers.append(self._contents(int(folder.name)).name.number)
         return numbers
 
-    def _open_another(self, current: Current, damage: SkuscanError) -> Generation:
-        """The live generation is damaged: made again if that can be, else the previous one."""
+    def _open_another(self, current: Current, signature: object, damage: SkuscanError) -> Generation | None:
+        """The live generation is damaged: made again if that can be, else the previous one.
+
+        None: CURRENT has changed meanwhile, so that there is another one to look at.
+        """
         with contextlib.suppress(SkuscanError), self.lock:
+            if self._signature() != signature:
+                return None
             self.repair(current.live, damage)
-            return self._open(current.live.number)
+            return self._open(current.live.number, self._signature())
+        if self._signature() != signature:
+            return None
         if current.previous is None:
             raise damage
-        generation = self._open(current.previous.number)
+        generation = self._open(current.previous.number, signature)
         generation.degraded = f"generation {current.live.number} is damaged: {damage}"
         with contextlib.suppress(StoreError), self.lock:
-            self._write_current(Current(current.previous, None, generation.degraded))
-            self.journal.note("degraded", generation.number, generation.degraded)
+            if self._signature() == signature:
+                self._write_current(Current(current.previous, None, generation.degraded))
+                generation.opened_by = self._signature()
+                self.journal.note("degraded", generation.number, generation.degraded)
         return generation
 
     def _check_model(self, manifest: Manifest, model_bytes: bytes) -> None:

@@ -50,7 +50,7 @@ class Trials:
 
     def forget(self, generation: int) -> None:
         """Remove the marks of a generation that went live and of all before it, which the floor forbids anyway."""
-        for path in self._folder.iterdir():
+        for path in self._folder.glob("[0-9]*"):
             if int(path.name.partition(".")[0]) <= generation:
                 self._disk.remove(path)
 
