@@ -11,7 +11,7 @@ from skuscan_models.synthetic.packaging import design
 from skuscan_models.synthetic.patterns import background
 from skuscan_models.synthetic.pen import Pen, Style
 from skuscan_models.synthetic.pictograms import PICTOGRAMS, draw_pictogram
-from skuscan_models.synthetic.words import THEMES
+from skuscan_models.synthetic.themes import THEMES
 
 PAPER = (128, 128, 128)
 

@@ -13,7 +13,7 @@ from skuscan.errors import ConfigError
 from skuscan_models.synthetic import packaging
 from skuscan_models.synthetic.fonts import FontSet
 from skuscan_models.synthetic.packaging import VARIANTS_OF_A_FAMILY, design, draw_front, draw_side
-from skuscan_models.synthetic.words import THEMES, Kind
+from skuscan_models.synthetic.themes import THEMES, Kind
 
 SAMPLE = range(16)  # families; with this seed they show all six kinds of packages
 

@@ -36,7 +36,7 @@ from skuscan_models.synthetic.packaging import (
     draw_front,
     draw_side,
 )
-from skuscan_models.synthetic.words import Kind
+from skuscan_models.synthetic.themes import Kind
 
 DEMO_SEED = 1
 CURRENCY = "EUR"

@@ -28,7 +28,7 @@ from skuscan_models.synthetic.fonts import Face, text_mask
 from skuscan_models.synthetic.palette import Palette, ink_on, readable
 from skuscan_models.synthetic.pen import Pen, Style
 from skuscan_models.synthetic.pictograms import draw_pictogram
-from skuscan_models.synthetic.words import Flavour
+from skuscan_models.synthetic.themes import Flavour
 
 Spot = tuple[float, float]  # x, y, px
 

@@ -21,7 +21,8 @@ from skuscan_models.synthetic.palette import palette
 from skuscan_models.synthetic.patterns import background
 from skuscan_models.synthetic.pen import Style
 from skuscan_models.synthetic.shapes import front_size, package
-from skuscan_models.synthetic.words import THEMES, Flavour, Kind, Theme, adjective, brand_name
+from skuscan_models.synthetic.themes import THEMES, Flavour, Kind, Theme
+from skuscan_models.synthetic.words import adjective, brand_name
 
 FLAVOURS_OF_A_FAMILY = 12
 SIZES_OF_A_FLAVOUR = 4

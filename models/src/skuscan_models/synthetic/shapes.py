@@ -27,7 +27,7 @@ from skuscan_models.synthetic.canvas import (
     warp,
 )
 from skuscan_models.synthetic.palette import SILVER
-from skuscan_models.synthetic.words import Kind
+from skuscan_models.synthetic.themes import Kind
 
 Rng = np.random.Generator
 
