@@ -1,5 +1,8 @@
 import io
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,8 @@ from skuscan.bundle.limits import LIMITS
 from skuscan_server.config import ServerConfig
 from skuscan_server.errors import ServerError
 from skuscan_server.features import Computed, FeaturePool, Recipe, Refused, compute
+
+PATIENCE = 60.0  # s
 
 
 @pytest.fixture
@@ -48,6 +53,21 @@ def test_processes_answer_in_order_and_a_dead_one_is_said(recipe: Recipe, make_p
             process.kill()
         with pytest.raises(ServerError, match="see that there is memory"):
             list(pool.map(pictures))
+
+
+def test_workers_end_when_their_owner_is_killed(recipe: Recipe, tmp_path: Path) -> None:
+    """A pipe that owner and workers hold open ends when the last of them does."""
+    owner = f"""
+import os, signal
+from skuscan_server.features import FeaturePool, Recipe
+if __name__ == "__main__":
+    pool = FeaturePool(Recipe({recipe.model_folder!r}, 120), workers=1)
+    assert len(list(pool.map([(0, b"no picture")]))) == 1
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    (tmp_path / "owner.py").write_text(owner)
+    done = subprocess.run([sys.executable, str(tmp_path / "owner.py")], stdout=subprocess.PIPE, timeout=PATIENCE)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_no_picture_starts_no_process(recipe: Recipe) -> None:

@@ -7,7 +7,9 @@ an ordinary result. Any executor will do; the default is a pool of fresh process
 
 import io
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
@@ -137,7 +139,7 @@ class FeaturePool:
         if self._executor is None:
             # Fresh processes: a forked one would inherit locks held by this one's threads.
             context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_ignore_interrupts)
+            self._executor = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_follow_owner)
         return self._executor
 
 
@@ -151,9 +153,21 @@ def _result(waiting: deque[tuple[Key, "Future[Computed | Refused]"]]) -> tuple[K
         ) from error
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches every process of a terminal; the one that owns the pool ends it."""
+def _follow_owner() -> None:
+    """Run in a new worker: end with the process that owns the pool, even when that is killed, and not before.
+
+    A worker holds both ends of its queue, so it would not notice that nobody writes to it any more. Ctrl-C reaches all
+    processes of a terminal; the owner ends the workers then.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
+
+
+def _end_with_owner() -> None:
+    owner = multiprocessing.parent_process()
+    if owner is not None:
+        owner.join()
+        os._exit(1)
 
 
 @lru_cache(maxsize=2)
