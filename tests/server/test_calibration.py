@@ -1,6 +1,7 @@
 """The fit of the decision to an assortment: hand-worked numbers, and a drawn assortment held to its rate."""
 
 import io
+import math
 import zlib
 
 import numpy as np
@@ -40,15 +41,25 @@ def test_a_separable_sample_gives_finite_numbers() -> None:
     assert np.isfinite([offset, spread]).all()
 
 
+def absent(logit: float, rival: float = -math.inf) -> View:
+    return View(logit, rival, right=False, absent=True)
+
+
 def test_the_threshold_lets_just_the_accepted_share_through() -> None:
-    views = [View(float(logit), right=False, absent=True) for logit in range(100)]
-    limit = threshold(views, 0.0, 0.05, 0.02)
-    accepted = [v for v in views if 1 / (1 + np.exp(-0.05 * v.logit)) >= limit]
+    views = [absent(float(logit)) for logit in range(100)]
+    limit = threshold(views, 0.0, 0.05, 0.2, 0.02)
+    accepted = [v for v in views if 1 / (1 + math.exp(-0.05 * v.logit)) >= limit]
     assert [v.logit for v in accepted] == [98.0, 99.0]
 
 
 def test_the_threshold_never_falls_below_even_odds() -> None:
-    assert threshold([View(-5.0, right=False, absent=True)] * 10, 0.0, 1.0, 0.1) == 0.5
+    assert threshold([absent(-5.0)] * 10, 0.0, 1.0, 0.2, 0.1) == 0.5
+
+
+def test_an_ambiguous_answer_does_not_raise_the_threshold() -> None:
+    views = [absent(3.0, 2.9), *[absent(-3.0)] * 9]
+    assert threshold(views, 0.0, 1.0, 0.2, 0.01) == 0.5
+    assert threshold(views, 0.0, 1.0, 0.0, 0.01) > 0.95
 
 
 @pytest.fixture(scope="module")

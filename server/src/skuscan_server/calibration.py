@@ -9,18 +9,22 @@
 A package of a brand that is for sale, in a flavour that is not, looks like its siblings and is not covered by the rate.
 """
 
+import math
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from skuscan.catalogue import Catalogue
 from skuscan.decision import Decider, Measured
+from skuscan.keypoints import unpack
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan.verification import VerificationOptions, verify
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
 MAX_REFERENCES = 1_000  # sampled
@@ -30,6 +34,8 @@ SEED = 20_260_101
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
 UNREGULARISED = 1e6  # inverse strength of the regularisation: two parameters and hundreds of views need none
+LOOK_ALIKE_SHARE = 0.1  # of a reference's keypoints that lie on another package in the same arrangement
+COMPARISONS = 65_536  # remembered
 LOOK_ALIKES = 12  # SKUs that the search proposes beyond the shortlist, so that as many can be left out
 
 
@@ -39,11 +45,13 @@ class View:
 
     Attributes:
         logit: The model's, of the first answer.
+        rival: Of the best other answer; minus infinity: there is none.
         right: Whether that is the product shown; never, when it is not for sale.
         absent: Whether product and look-alikes were left out.
     """
 
     logit: float
+    rival: float
     right: bool
     absent: bool
 
@@ -66,7 +74,7 @@ def calibrate(
         The fit; with too few references the model's own decision, `references` 0.
     """
     decision = catalogue.model.artifact.decision
-    rows = _sample(len(catalogue.base_embeddings))
+    rows = _sample(_count(catalogue))
     if len(rows) < MIN_REFERENCES:
         return Calibration(
             spread=1.0, false_accept_rate=false_accept_rate, match_probability=decision.match_probability
@@ -77,7 +85,7 @@ def calibrate(
         offset=offset,
         spread=spread,
         false_accept_rate=false_accept_rate,
-        match_probability=threshold(views, offset, spread, false_accept_rate),
+        match_probability=threshold(views, offset, spread, decision.ambiguous_margin, false_accept_rate),
         references=len(rows),
     )
 
@@ -100,17 +108,33 @@ def fit_line(logits: Sequence[float], outcomes: Sequence[bool]) -> tuple[float, 
     return (offset, spread) if spread > 0 else (0.0, 1.0)
 
 
-def threshold(views: Sequence[View], offset: float, spread: float, false_accept_rate: float) -> float:
+def threshold(
+    views: Sequence[View], offset: float, spread: float, ambiguous_margin: float, false_accept_rate: float
+) -> float:
     """The lowest probability at which at most that share of the absent views would be matched.
 
-    Wrong answers to views of products for sale count as well: a wrong match is a wrong match.
+    Wrong answers to views of products for sale count as well: a wrong match is a wrong match. An answer that is too
+    close to its rival is `ambiguous` at any threshold, and does not count.
     """
     absent = sum(view.absent for view in views)
-    wrong = sorted((_sigmoid(offset + spread * v.logit) for v in views if not v.right), reverse=True)
+    best, rival = (
+        expit(offset + spread * np.array([getattr(view, name) for view in views])) for name in ("logit", "rival")
+    )
+    matched = ~np.array([view.right for view in views]) & (best - rival >= ambiguous_margin)
+    wrong = np.sort(best[matched])[::-1]
     allowed = int(false_accept_rate * absent)
     if len(wrong) <= allowed:
         return LOWEST_THRESHOLD
     return max(LOWEST_THRESHOLD, float(np.nextafter(wrong[allowed], 1.0)))
+
+
+def expit(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Probabilities of logits, of which minus infinity is one."""
+    return np.asarray(np.exp(-np.logaddexp(0, -logits)))
+
+
+def _count(catalogue: Catalogue) -> int:
+    return len(catalogue.base_embeddings) + len(catalogue.delta_embeddings)
 
 
 def _sample(references: int) -> list[int]:
@@ -130,7 +154,7 @@ def _scan_views(
     shortlist = RecognizerOptions().shortlist
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue, RecognizerOptions(shortlist=shortlist + LOOK_ALIKES))
-    views = max(len(rows), MIN_VIEWS)
+    views, alike = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
     for number in range(views):
         progress(number, views)
         row, round_ = rows[number % len(rows)], number // len(rows)
@@ -139,26 +163,42 @@ def _scan_views(
         measured = recognizer.measure(field_view(picture, rng, VIEWS[number % len(VIEWS)]))
         group = _group(catalogue, sku)
         yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
-        others = [m for m in measured if not _looks_alike(catalogue, m, sku, group)]
+        others = [m for m in measured if not _is_same(m.sku, m.group, sku, group) and not alike.are(row, m.sku)]
         yield from _answer(decider, others[:shortlist], sku, group, absent=True)
     progress(views, views)
 
 
 def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, *, absent: bool) -> Iterator[View]:
     """The first answer to a view; none when nothing is left to answer with."""
-    for best in decider.rate(measured)[:1]:
-        yield View(best.logit, not absent and (best.sku == sku or (group != "" and best.group == group)), absent)
+    rated = decider.rate(measured)
+    for best in rated[:1]:
+        rivals = (r.logit for r in rated if not _is_same(r.sku, r.group, best.sku, best.group))
+        right = not absent and _is_same(best.sku, best.group, sku, group)
+        yield View(best.logit, max(rivals, default=-math.inf), right, absent)
 
 
-def _looks_alike(catalogue: Catalogue, candidate: Measured, sku: str, group: str) -> bool:
-    same = candidate.sku == sku or (group != "" and candidate.group == group)
-    return same or catalogue.pair(sku, candidate.sku) is not None
+class _LookAlikes:
+    """Which SKUs share a part of a reference's print: the other flavours and sizes of a brand."""
+
+    def __init__(self, catalogue: Catalogue, options: VerificationOptions) -> None:
+        self._catalogue = catalogue
+        self._options = options
+        self._row_of = {catalogue.sku_of_row(row): row for row in range(_count(catalogue))}
+
+    def are(self, row: int, sku: str) -> bool:
+        """Whether a reference's keypoints lie on a SKU's package in the same arrangement."""
+        return self._compare(min(row, self._row_of[sku]), max(row, self._row_of[sku]))
+
+    @lru_cache(maxsize=COMPARISONS)  # noqa: B019 - lives as long as one calibration
+    def _compare(self, row: int, other: int) -> bool:
+        own, others = (unpack(self._catalogue.reference(r).keypoints) for r in (row, other))
+        return verify(own, others, self._options).inliers >= LOOK_ALIKE_SHARE * len(own)
+
+
+def _is_same(sku: str, group: str, other_sku: str, other_group: str) -> bool:
+    return sku == other_sku or (group != "" and group == other_group)
 
 
 def _group(catalogue: Catalogue, sku: str) -> str:
     product = catalogue.product(sku)
     return product.group if product is not None else ""
-
-
-def _sigmoid(logit: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(logit, -700, 700))))
