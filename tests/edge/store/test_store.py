@@ -379,6 +379,39 @@ def test_a_store_that_cannot_be_written_answers_even_when_damaged(two, pass_prob
     assert reader.status().degraded
 
 
+@pytest.mark.guarantee("G11")
+def test_a_damaged_record_does_not_spread_to_the_next_generation(two, pass_probes):
+    store, second = two
+    table = store.folder(1) / "base" / "reference.table"
+    data = bytearray(table.read_bytes())
+    data[100] ^= 1
+    table.write_bytes(data)
+    store.activate(second.deliver(store), pass_probes)
+    generation = store.open_generation()
+    assert [generation.reference(row).sku for row in range(7)] == list("ABCDEFG")
+    assert (store.folder(2) / "base" / "product.table").samefile(store.folder(1) / "base" / "product.table")
+
+
+def test_a_fallback_gives_way_to_an_activation_that_came_first(two, publisher, pass_probes, monkeypatch):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    flip(store.folder(2) / "delta" / "product.table")
+    flip(store.blobs.path(store.open_generation(1).manifest.base_segments[0].file))
+    store.blobs.remove(store.read_current().live.manifest)
+    reader = Store.open(store.path)
+    open_another = reader._open_another
+
+    def late(*arguments):
+        monkeypatch.undo()
+        store.activate(publisher.rebase().deliver(store), pass_probes)
+        return open_another(*arguments)
+
+    monkeypatch.setattr(reader, "_open_another", late)
+    assert reader.open_generation().number == 3
+    assert store.read_current().live.number == 3
+    assert store.read_current().degraded == ""
+
+
 # Readers and writers
 
 

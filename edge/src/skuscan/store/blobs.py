@@ -7,7 +7,7 @@ from pathlib import Path
 from skuscan.errors import StoreError
 from skuscan.model import file_ref
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.store.durable import DISK, TEMPORARY_PREFIX, Disk, hash_file, read_file
+from skuscan.store.durable import DISK, TEMPORARY_PREFIX, Disk, is_intact, read_file
 
 _FANOUT_DIGITS = 2  # hex digits of the folder a blob lies in
 
@@ -69,10 +69,7 @@ class BlobFolder:
 
     def is_intact(self, ref: FileRef) -> bool:
         """Whether it is there and has the content that it is named by; reads it whole."""
-        try:
-            return self.has(ref) and hash_file(self.path(ref)) == ref
-        except StoreError:
-            return False
+        return is_intact(self.path(ref), ref)
 
     def check(self, ref: FileRef) -> Path:
         """The path of a blob whose content was just checked. Raises StoreError when it is missing or damaged."""

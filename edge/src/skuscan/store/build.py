@@ -20,10 +20,12 @@ from skuscan.proto.bundle_pb2 import Manifest, SegmentRef
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef, RecordKind, Reference
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.checked_json import write_checked
-from skuscan.store.durable import Disk
+from skuscan.store.durable import Disk, is_intact
 from skuscan.store.generation import CONTENTS_FILE, EMBEDDINGS_FILE, LAYERS, LOCAL_INDEX_FILE, Generation, table_file
 from skuscan.store.pointers import Contents, GenerationName
 from skuscan.store.table import RecordTable, base_entries, delta_entries, write_table
+
+BUILD_PREFIX = "build-"  # of folders in tmp/ where generations are built
 
 IndexBuilder = Callable[[npt.NDArray[np.int8], Path], None]
 """Builds an index over (B, 256) int8 rows into a file; `functools.partial(build_annoy, trees=..., seed=...)`."""
@@ -68,8 +70,7 @@ class GenerationBuild:
     def _make_tables(self, layer: str, kind: RecordKind) -> None:
         table = f"{layer}/{table_file(kind)}"
         derived = [table, f"{layer}/{EMBEDDINGS_FILE}"] if kind == RECORD_KIND_REFERENCE else [table]
-        if layer == "base" and self.reuse and self._same_base(self.reuse, kind):
-            self._link(self.reuse, derived)
+        if layer == "base" and self.reuse and self._same_base(self.reuse, kind) and self._link(self.reuse, derived):
             return
         segments = _of_kind(self.manifest, layer, kind)
         if layer == "base":
@@ -84,16 +85,20 @@ class GenerationBuild:
     def _same_base(self, other: Generation, kind: RecordKind) -> bool:
         return _of_kind(self.manifest, "base", kind) == _of_kind(other.manifest, "base", kind)
 
-    def _link(self, other: Generation, paths: list[str]) -> None:
+    def _link(self, other: Generation, paths: list[str]) -> bool:
+        """Share another generation's files; False when one of them is damaged, which is not to spread."""
+        if not all(is_intact(other.folder / path, other.contents.files[path]) for path in paths):
+            return False
         for path in paths:
             self.disk.hardlink_or_copy(other.folder / path, self.folder / path)
             self._files[path] = other.contents.files[path]
+        return True
 
     def _make_index(self, build: IndexBuilder) -> None:
         path = self.folder / LOCAL_INDEX_FILE
         reuse = self.reuse
-        if reuse and LOCAL_INDEX_FILE in reuse.contents.files and self._same_base(reuse, RECORD_KIND_REFERENCE):
-            self._link(reuse, [LOCAL_INDEX_FILE])
+        known = reuse and LOCAL_INDEX_FILE in reuse.contents.files and self._same_base(reuse, RECORD_KIND_REFERENCE)
+        if reuse and known and self._link(reuse, [LOCAL_INDEX_FILE]):
             return
         rows = np.load(self.folder / "base" / EMBEDDINGS_FILE)
         if len(rows):

@@ -253,6 +253,14 @@ def hash_file(path: Path) -> FileRef:
     return FileRef(sha256=digest.digest(), length=length)
 
 
+def is_intact(path: Path, ref: FileRef) -> bool:
+    """Whether a file is there and readable, and has the content that it should; reads it whole."""
+    try:
+        return path.stat().st_size == ref.length and hash_file(path) == ref
+    except (OSError, StoreError):
+        return False
+
+
 @contextlib.contextmanager
 def _plainly(path: Path) -> Iterator[None]:
     """Say an OSError in plain words."""

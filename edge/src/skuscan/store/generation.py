@@ -38,7 +38,7 @@ from skuscan.proto.catalogue_pb2 import (
 )
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.checked_json import read_checked
-from skuscan.store.durable import hash_file
+from skuscan.store.durable import is_intact
 from skuscan.store.pointers import Contents
 from skuscan.store.table import RecordTable
 
@@ -243,7 +243,7 @@ class Generation(Catalogue):
     def _checked_index(self) -> Path | None:
         """The local index, else the published one where it was fetched. A damaged one is not used."""
         local = self.contents.files.get(LOCAL_INDEX_FILE)
-        if local is not None and _is_intact(self.folder / LOCAL_INDEX_FILE, local):
+        if local is not None and is_intact(self.folder / LOCAL_INDEX_FILE, local):
             return self.folder / LOCAL_INDEX_FILE
         published = self.manifest.annoy.file
         if self.manifest.HasField("annoy") and self._blobs.is_intact(published):
@@ -264,17 +264,10 @@ def check_feature_space(manifest: Manifest, model_space: bytes) -> None:
 
 
 def _map_embeddings(path: Path, ref: FileRef, references: int) -> npt.NDArray[np.int8]:
-    if not _is_intact(path, ref):
+    if not is_intact(path, ref):
         raise StoreError("a file has the SHA-256 it was stored with", f"{path} is missing or damaged")
     rows = np.load(path, mmap_mode="r" if references else None)
     if rows.shape != (references, EMBEDDING_SIZE) or rows.dtype != np.int8:
         raise StoreError(f"{references} references have as many embeddings", f"{rows.shape} {rows.dtype} in {path}")
     mapped: npt.NDArray[np.int8] = rows
     return mapped
-
-
-def _is_intact(path: Path, ref: FileRef) -> bool:
-    try:
-        return hash_file(path) == ref
-    except StoreError:
-        return False

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from skuscan.bundle.manifest import manifest_files, parse_manifest
 from skuscan.errors import SkuscanError
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, FileRef
-from skuscan.store.durable import TEMPORARY_PREFIX, hash_file
+from skuscan.store.build import BUILD_PREFIX
+from skuscan.store.durable import TEMPORARY_PREFIX, is_intact
 from skuscan.store.generation import Generation
 from skuscan.store.pointers import GenerationName
 
@@ -121,7 +122,7 @@ def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
     for folder in (store.path / "generations").glob("[0-9]*"):
         if folder.name not in numbers and int(folder.name) < current.live.number:
             store.disk.remove_folder(folder)
-    for folder in (store.path / "tmp").glob("build-*"):  # the lock is held: no build is under way
+    for folder in (store.path / "tmp").glob(f"{BUILD_PREFIX}*"):  # the lock is held: no build is under way
         store.disk.remove_folder(folder)
     for leftover in _stale_files(store.path):
         store.disk.remove(leftover)
@@ -166,7 +167,7 @@ def _files_without_folder(store: "Store", name: GenerationName) -> list[FileRef]
 def _folder_is_intact(store: "Store", name: GenerationName) -> bool:
     try:
         generation = store.open_generation(name.number)
-        return all(hash_file(generation.folder / path) == ref for path, ref in generation.contents.files.items())
+        return all(is_intact(generation.folder / path, ref) for path, ref in generation.contents.files.items())
     except SkuscanError:
         return False
 

@@ -15,32 +15,24 @@ found damaged at opening is made again from its blobs; failing that, the previou
 """
 
 import contextlib
-import hashlib
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
-from skuscan.bundle.manifest import manifest_files, parse_manifest
-from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError
-from skuscan.model import Model, parse_artifact
-from skuscan.proto.bundle_pb2 import Manifest
-from skuscan.proto.catalogue_pb2 import RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, FileRef
-from skuscan.store import housekeeping
+from skuscan.bundle.manifest import parse_manifest
+from skuscan.errors import SkuscanError, StoreError
+from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.store import housekeeping, update
 from skuscan.store.blobs import BlobFolder
-from skuscan.store.build import GenerationBuild, IndexBuilder
+from skuscan.store.build import IndexBuilder
 from skuscan.store.checked_json import read_checked, write_checked
 from skuscan.store.durable import DISK, PRIVATE_MODE, Disk
-from skuscan.store.generation import CONTENTS_FILE, Generation, check_feature_space
+from skuscan.store.generation import CONTENTS_FILE, Generation
 from skuscan.store.journal import Journal
 from skuscan.store.pointers import Contents, Current, DeviceIdentity, GenerationName
-from skuscan.store.trials import CRASHES_ALLOWED, Trials
-
-Probe = Callable[[Generation], None]
-"""Asks a generation its probes; raises an error when an answer is wrong."""
+from skuscan.store.trials import Trials
 
 FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
 IDENTITY_FILE = "identity.json"
-BUILD_PREFIX = "build-"  # of folders in tmp/ that belong to this module
 _OPEN_ATTEMPTS = 3  # another process may activate and clean up between reading CURRENT and opening
 
 
@@ -53,6 +45,8 @@ class Store:
         blobs: The immutable files.
         disk: What writes.
         lock: Held by the one writer; the methods that write take it, and an agent may hold it around several of them.
+        journal: What happened.
+        trials: What is on probation or rejected.
     """
 
     def __init__(self, path: Path, identity: DeviceIdentity, disk: Disk) -> None:
@@ -62,7 +56,7 @@ class Store:
         self.blobs = BlobFolder(path / "blobs", disk)
         self.lock = disk.lock(path / "lock")
         self.journal = Journal(path / "journal.jsonl", disk)
-        self._trials = Trials(path / "trial", disk)
+        self.trials = Trials(path / "trial", disk)
         self._answering: tuple[object, int | None] | None = None  # CURRENT's signature, and what answers by it
 
     @classmethod
@@ -149,25 +143,10 @@ class Store:
             FeatureSpaceError: References and model do not belong together; the generation is rejected.
             ModelError: The model cannot be used; the generation is rejected.
         """
-        manifest = parse_manifest(manifest_bytes)
-        if manifest.assortment != self.identity.assortment:
-            raise BundleError(f"the device follows {self.identity.assortment}", f"a manifest of {manifest.assortment}")
         with self.lock:
-            current = self.read_current()
-            if current and manifest.generation == current.live.number and not current.degraded:
-                return manifest.generation
-            self.check_offer(manifest.generation)
-            try:
-                self._check_model(manifest, model_bytes)
-                name = GenerationName(manifest.generation, self.blobs.put(manifest_bytes), self.blobs.put(model_bytes))
-                if not self._is_prepared(name):
-                    self._build(name, manifest, build_index)
-            except (BundleError, FeatureSpaceError, ModelError) as error:
-                self._reject(manifest.generation, error)
-                raise
-        return manifest.generation
+            return update.prepare(self, manifest_bytes, model_bytes, build_index)
 
-    def activate(self, number: int, probe: Probe) -> None:
+    def activate(self, number: int, probe: update.Probe) -> None:
         """Put a prepared generation on trial, and make it live when it passes.
 
         Args:
@@ -178,19 +157,7 @@ class Store:
             StoreError: It failed its trial or may not be tried; the previous generation goes on answering.
         """
         with self.lock:
-            current = self.read_current()
-            if current and current.live.number == number and not current.degraded:
-                return
-            self.check_offer(number)
-            if self._trials.crashes(number) > CRASHES_ALLOWED:
-                self._reject(number, "it ended its process on every trial")
-                self.check_offer(number)
-            name = self._try(number, probe)
-            write_checked(self.disk, self.path / "floor", {"generation": number})
-            self._write_current(Current(name, _before(current, number)))
-            self.journal.note("live", number)
-            with contextlib.suppress(StoreError):
-                self._trials.forget(number)
+            update.activate(self, number, probe)
 
     def floor(self) -> int:
         """The highest confirmed generation: none below it is accepted from outside."""
@@ -202,7 +169,7 @@ class Store:
 
     def rejected(self) -> dict[int, str]:
         """Generations above the floor that are not tried again, and why."""
-        return self._trials.rejected()
+        return self.trials.rejected()
 
     def collect_garbage(self, keep: Iterable[FileRef] = ()) -> int:
         """Remove what neither the live nor the previous generation uses: bytes freed.
@@ -238,19 +205,27 @@ class Store:
             return Current.from_json(read_checked(self.path / "CURRENT"))
         except StoreError:
             numbers = sorted((n for n in self._complete() if n <= self.floor()), reverse=True)
-        names = [self._contents(number).name for number in numbers]
+        names = [self.contents(number).name for number in numbers]
         return Current(names[0], names[1] if names[1:] else None, "CURRENT is damaged") if names else None
 
     def folder(self, number: int) -> Path:
         """A generation's folder."""
         return self.path / "generations" / str(number)
 
+    def contents(self, number: int) -> Contents:
+        """What a generation's folder holds. Raises StoreError when it is missing or its table of contents damaged."""
+        return Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
+
+    def write_current(self, current: Current) -> None:
+        """Make a generation live. The caller holds the lock. Raises StoreError when the disk fails."""
+        write_checked(self.disk, self.path / "CURRENT", current.to_json())
+
     def repair(self, name: GenerationName, damage: object) -> None:
         """Make a generation's folder again from its blobs. The caller holds the lock. Raises SkuscanError."""
-        self._build(name, parse_manifest(self.blobs.read(name.manifest)), None)
+        update.build(self, name, parse_manifest(self.blobs.read(name.manifest)), None)
         current = self.read_current()
         if current is not None:
-            self._write_current(current)  # a new file: other processes notice, and open it again
+            self.write_current(current)  # a new file: other processes notice, and open it again
         self.journal.note("repaired", name.number, str(damage))
 
     def _signature(self) -> object:
@@ -265,15 +240,12 @@ class Store:
         generation.opened_by = signature
         return generation
 
-    def _contents(self, number: int) -> Contents:
-        return Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
-
     def _complete(self) -> list[int]:
         """Numbers of the generations whose folder is whole as far as its table of contents says."""
         numbers = []
         for folder in (self.path / "generations").glob("[0-9]*"):
             with contextlib.suppress(StoreError):
-                numbers.append(self._contents(int(folder.name)).name.number)
+                numbers.append(self.contents(int(folder.name)).name.number)
         return numbers
 
     def _open_another(self, current: Current, signature: object, damage: SkuscanError) -> Generation | None:
@@ -294,98 +266,7 @@ class Store:
         generation.degraded = f"generation {current.live.number} is damaged: {damage}"
         with contextlib.suppress(StoreError), self.lock:
             if self._signature() == signature:
-                self._write_current(Current(current.previous, None, generation.degraded))
+                self.write_current(Current(current.previous, None, generation.degraded))
                 generation.opened_by = self._signature()
                 self.journal.note("degraded", generation.number, generation.degraded)
         return generation
-
-    def _check_model(self, manifest: Manifest, model_bytes: bytes) -> None:
-        if hashlib.sha256(model_bytes).digest() != manifest.model_sha256:
-            raise BundleError("a manifest names its model's SHA-256", "another model", "publish again")
-        artifact = parse_artifact(model_bytes)
-        needed = [artifact.backbone, artifact.head]
-        needed += [ref for ref in manifest_files(manifest) if ref != manifest.annoy.file]
-        missing = [ref for ref in needed if not self.blobs.has(ref)]
-        if missing:
-            raise StoreError("a generation's files are all here", f"{len(missing)} are missing", "run `skuscan sync`")
-        for ref in (artifact.backbone, artifact.head):
-            self.blobs.check(ref)
-        check_feature_space(manifest, Model.open(artifact, self.blobs.path).feature_space)
-
-    def _is_prepared(self, name: GenerationName) -> bool:
-        try:
-            return self._contents(name.number).name == name and bool(self._open(name.number))
-        except SkuscanError:
-            return False
-
-    def _build(self, name: GenerationName, manifest: Manifest, build_index: IndexBuilder | None) -> None:
-        folder = self.path / "tmp" / f"{BUILD_PREFIX}{name.number}-{secrets.token_hex(4)}"
-        old = folder.with_name(f"{folder.name}-old")
-        try:
-            GenerationBuild(self.disk, self.blobs, manifest, folder, self._reusable(name), build_index).run(name)
-            _check_published(Generation.open(folder, self.blobs))
-            if self.folder(name.number).exists():
-                self.disk.rename(self.folder(name.number), old)
-            self.disk.rename(folder, self.folder(name.number))
-        finally:
-            for leftover in (folder, old):
-                with contextlib.suppress(StoreError):
-                    self.disk.remove_folder(leftover)
-
-    def _reusable(self, name: GenerationName) -> Generation | None:
-        current = self.read_current()
-        if current is None or current.live.number == name.number:
-            return None
-        try:
-            return self._open(current.live.number)
-        except SkuscanError:
-            return None
-
-    def _try(self, number: int, probe: Probe) -> GenerationName:
-        """Run a trial. An error that is the generation's own fault rejects it; damage or want of memory does not."""
-        with self._trials.run(number):
-            generation = self._open(number)
-            try:
-                probe(generation)
-            except StoreError:
-                self.disk.remove_folder(self.folder(number))  # to be built again, not to be found damaged again
-                raise
-            except MemoryError:
-                raise
-            except Exception as error:
-                self._reject(number, error)
-                raise StoreError(
-                    "a generation answers its probes before it goes live",
-                    f"generation {number}: {error}",
-                    "the previous one goes on answering; the next publication is tried",
-                ) from error
-        return generation.contents.name
-
-    def _reject(self, number: int, reason: object) -> None:
-        self._trials.reject(number, str(reason))
-        self.journal.note("rejected", number, str(reason))
-        current = self.read_current()
-        if number not in [name.number for name in (current.names() if current else [])]:
-            self.disk.remove_folder(self.folder(number))
-
-    def _write_current(self, current: Current) -> None:
-        write_checked(self.disk, self.path / "CURRENT", current.to_json())
-
-
-def _before(current: Current | None, number: int) -> GenerationName | None:
-    """The generation that comes back when generation `number` is damaged."""
-    if current is None:
-        return None
-    return current.live if current.live.number != number else current.previous
-
-
-def _check_published(built: Generation) -> None:
-    """What was built is what was signed (the state, and how much of it)."""
-    manifest = built.manifest
-    if built.state_digest() != manifest.state_digest:
-        raise BundleError("what goes live equals what was published", "another state digest", "publish again")
-    counted = (built.count(RECORD_KIND_PRODUCT), built.count(RECORD_KIND_REFERENCE))
-    if counted != (manifest.products, manifest.references):
-        raise BundleError(
-            f"the catalogue has {manifest.products} products and {manifest.references} references", f"{counted}"
-        )
