@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan.decision import FEATURE_SIGNS, Decider, Evidence, Measured, compare, features
+from skuscan.decision import FEATURE_SIGNS, Decider, Evidence, Measured, Rated, compare, features
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.verification import Geometry
 
@@ -85,10 +85,11 @@ def test_more_evidence_never_makes_a_candidate_less_probable(evidence: Evidence,
 
 
 @given(candidates, st.floats(0.01, 0.99))
-def test_nothing_below_the_threshold_is_ever_accepted(measured: list[Measured], threshold: float) -> None:
+def test_no_match_is_ever_below_the_threshold(measured: list[Measured], threshold: float) -> None:
     decider = Decider(COEFFICIENTS, Calibration(offset=0.5, spread=1.2, match_probability=threshold, references=9))
     decision = decider.decide(decider.rate(measured), no_pairs)
-    assert (decision.kind == "unknown") == (decision.probability < threshold)
+    assert decision.kind != "match" or decision.probability >= threshold
+    assert decision.kind != "unknown" or decision.probability < threshold
     assert (decision.kind == "unknown") == (decision.skus == ())
     assert (decision.kind == "ambiguous") == (len(decision.skus) > 1)
 
@@ -126,6 +127,15 @@ def test_two_products_that_look_alike_are_ambiguous(decider: Decider) -> None:
     rated = decider.rate([Measured("a", "", 0.8, geometry(60)), Measured("b", "", 0.8, geometry(58))])
     decision = decider.decide(rated, no_pairs)
     assert (decision.kind, decision.skus) == ("ambiguous", ("a", "b"))
+
+
+def test_products_that_look_alike_share_the_probability_of_the_scan(decider: Decider) -> None:
+    evidence = Evidence(0.5, 0.0)
+    halves = [Rated(sku, "", evidence, 0.0, 0.48) for sku in ("a", "b")]
+    assert decider.decide(halves, no_pairs).skus == ("a", "b")
+    assert decider.decide(halves[:1], no_pairs).kind == "unknown"
+    crumbs = [Rated("a", "", evidence, 0.0, 0.4)] + [Rated(f"c{i}", "", evidence, -2.0, 0.15) for i in range(9)]
+    assert decider.decide(crumbs, no_pairs).kind == "unknown"
 
 
 def test_products_of_one_group_are_no_rivals(decider: Decider) -> None:

@@ -19,6 +19,8 @@ from skuscan.verification import Geometry
 
 Kind = Literal["match", "ambiguous", "unknown"]
 
+ALIKE_SHARE = 0.5  # of the best probability: who has less does not look alike, and many of them prove nothing
+
 # How a feature may move a probability: 1 up, -1 down, 0 either way. Fitting keeps to it, so that more inliers never
 # make a match less probable. Candidates that were not verified have features of their own: in the same model, they are
 # weighed by a second set of weights.
@@ -205,15 +207,18 @@ class Decider:
         if not rated:
             return Decision("unknown", (), 0.0)
         best = rated[0]
+        close = [other for other in rated[1:] if self._is_close(best, other, pair_margin)]
         if best.probability < self._match_probability:
-            return Decision("unknown", (), best.probability)
-        close = [
-            other.sku
-            for other in rated[1:]
-            if not _is_same(best, other)
-            and best.probability - other.probability < (pair_margin(best.sku, other.sku) or self._ambiguous_margin)
-        ]
-        return Decision("ambiguous" if close else "match", (best.sku, *close), best.probability)
+            # Products that look alike share the probability that the scan shows one of them.
+            close = [other for other in close if other.probability >= best.probability * ALIKE_SHARE]
+            if best.probability + math.fsum(other.probability for other in close) < self._match_probability:
+                return Decision("unknown", (), best.probability)
+        skus = (best.sku, *(other.sku for other in close))
+        return Decision("ambiguous" if close else "match", skus, best.probability)
+
+    def _is_close(self, best: Rated, other: Rated, pair_margin: Callable[[str, str], float]) -> bool:
+        margin = pair_margin(best.sku, other.sku) or self._ambiguous_margin
+        return not _is_same(best, other) and best.probability - other.probability < margin
 
     def _calibrated(self, logit: float) -> float:
         return _sigmoid(self._offset + self._spread * logit)

@@ -46,7 +46,7 @@ class RecognizerOptions:
         limits: Pictures that are refused.
     """
 
-    shortlist: int = 30
+    shortlist: int = 24
     mode: Mode = "full"
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     limits: PictureLimits = field(default_factory=PictureLimits)

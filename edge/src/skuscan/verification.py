@@ -10,6 +10,7 @@
 OpenCV's USAC estimators draw from a seed of their own for each call, so the same sets give the same bits in any thread.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -41,6 +42,8 @@ class VerificationOptions:
     max_iterations: int = 1000
     min_area_ratio: float = 0.01  # of the reference in the query's frame to the reference
     max_area_ratio: float = 20.0
+    glanced_keypoints: int = 16  # of each reference on a shortlist
+    finalists: int = 3  # references of a shortlist that are verified with all their keypoints
     max_side_ratio: float = 6.0  # of one side in the query to the opposite: beyond, it is seen along its surface
 
 
@@ -64,6 +67,11 @@ class Geometry:
     reprojection_error: float
     homography: Matrix | None
 
+    @property
+    def strength(self) -> tuple[int, int]:
+        """Orders the geometries of one product's references."""
+        return self.inliers, self.agreeing
+
     @classmethod
     def none(cls) -> "Geometry":
         """No evidence at all."""
@@ -79,8 +87,6 @@ def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions)
         options: What counts as agreement.
     """
     rows, columns = match(query, reference, options.ratio)
-    if not len(rows):
-        return Geometry.none()
     group = _largest_group(query, reference, rows, columns, options)
     rows, columns = rows[group], columns[group]
     votes_only = Geometry(len(rows), 0, 0.0, 0.0, 0.0, None)
@@ -102,6 +108,28 @@ def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions)
     )
 
 
+def verify_shortlist(query: Keypoints, references: Sequence[Keypoints], options: VerificationOptions) -> list[Geometry]:
+    """Verify many references, in two rounds, since almost all of them are wrong.
+
+    A glance at the best few keypoints of each finds the matches that agree. The finalists, which are the references
+    with most of them and always the first, are then verified with all their keypoints; the others keep what the glance
+    found.
+
+    Args:
+        query: Keypoints of the scan.
+        references: The most similar first; each with its best keypoints first.
+        options: What counts as agreement, and how much is looked at.
+
+    Returns:
+        A geometry for each reference.
+    """
+    found = [Geometry(votes, 0, 0.0, 0.0, 0.0, None) for votes in _glance(query, references, options)]
+    promising = sorted(range(1, len(found)), key=lambda i: -found[i].agreeing)
+    for i in [*range(min(1, len(found))), *promising[: options.finalists - 1]]:
+        found[i] = verify(query, references[i], options)
+    return found
+
+
 def match(query: Keypoints, reference: Keypoints, ratio: float) -> tuple[Rows, Rows]:
     """Matches that are nearest in both directions and clearly nearer than the second.
 
@@ -113,12 +141,39 @@ def match(query: Keypoints, reference: Keypoints, ratio: float) -> tuple[Rows, R
     Returns:
         (M,) rows of the reference and (M,) rows of the query.
     """
-    if len(query) < 2 or not len(reference):
+    return _matches(reference.signs @ query.signs.T, ratio)
+
+
+def project(homography: Matrix, points: Points) -> Matrix:
+    """(N, 2) float64: points (N, 2) seen through a homography (3, 3)."""
+    seen = np.column_stack([points, np.ones(len(points))]) @ homography.T
+    return np.asarray(seen[:, :2] / seen[:, 2:])
+
+
+def _glance(query: Keypoints, references: Sequence[Keypoints], options: VerificationOptions) -> list[int]:
+    """How many matches of each reference's best keypoints agree."""
+    if not references:
+        return []
+    best = np.arange(options.glanced_keypoints)
+    heads = [reference.take(best[: len(reference)]) for reference in references]
+    # One product for all: small ones spend their time on reading the query's descriptors again.
+    products = np.concatenate([head.signs for head in heads]) @ query.signs.T
+    ends = np.cumsum([len(head) for head in heads])
+    votes = []
+    for head, block in zip(heads, np.split(products, ends[:-1]), strict=True):
+        votes.append(int(_largest_group(query, head, *_matches(block, options.ratio), options).sum()))
+    return votes
+
+
+def _matches(products: Points, ratio: float) -> tuple[Rows, Rows]:
+    """See `match`. `products`: (R, Q) float32 of descriptors whose bits are -1 and 1; overwritten.
+
+    Bits as signs make Hamming distances one matrix product, faster than OpenCV's brute force and as exact:
+    distance = (256 - product) / 2.
+    """
+    if products.shape[0] < 1 or products.shape[1] < 2:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    # Bits as -1 and 1 make Hamming distances one matrix product, faster than OpenCV's brute force and as exact:
-    # distance = (256 - product) / 2.
-    products = reference.signs @ query.signs.T
-    rows = np.arange(len(reference))
+    rows = np.arange(len(products))
     nearest = products.argmax(axis=1)
     mutual = products.argmax(axis=0)[nearest] == rows
     best = products[rows, nearest]
@@ -128,16 +183,12 @@ def match(query: Keypoints, reference: Keypoints, ratio: float) -> tuple[Rows, R
     return rows[kept], nearest[kept]
 
 
-def project(homography: Matrix, points: Points) -> Matrix:
-    """(N, 2) float64: points (N, 2) seen through a homography (3, 3)."""
-    seen = np.column_stack([points, np.ones(len(points))]) @ homography.T
-    return np.asarray(seen[:, :2] / seen[:, 2:])
-
-
 def _largest_group(
     query: Keypoints, reference: Keypoints, rows: Rows, columns: Rows, options: VerificationOptions
 ) -> Mask:
     """(M,) bool: the matches that agree with the one with which most agree."""
+    if not len(rows):
+        return np.zeros(0, np.bool_)
     turns = query.angles[columns] - reference.angles[rows]
     steps = query.octaves[columns].astype(np.float32) - reference.octaves[rows]
     scales = np.float32(options.scale_factor) ** steps

@@ -1,0 +1,212 @@
+"""A logistic model of named evidence, fitted on measured scans, and its thresholds.
+
+Weights keep the signs of `FEATURE_SIGNS`; every catalogue counts the same. Thresholds come from out-of-fold
+predictions: no product is judged by coefficients that were fitted on it.
+"""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from skuscan.decision import FEATURE_SIGNS, Decider, Measured, Rated, compare, features
+from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
+from skuscan_models.decision_scans import MeasuredScan
+
+FEATURES = tuple(FEATURE_SIGNS)
+ALIKE = "produce"  # its kinds look so alike that one left out is no foreign product
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How coefficients are fitted."""
+
+    false_accept_rate: float = 0.01  # of scans that show no product of the catalogue
+    wrong_match_rate: float = 0.015  # of scans of products in the catalogue, in each of the catalogues
+    least_match_probability: float = 0.5  # a match is more probable than not
+    left_out_weight: float = 0.25  # of a scan of a product left out beside its near-duplicates: rare in a shop
+    foreign_weight: float = 0.5  # of a scan of nothing like the catalogue
+    skip_error_rate: float = 0.001  # of scans whose verification is skipped
+    least_skipped: float = 0.05  # share of scans; below, skipping does not pay
+    folds: int = 5
+    ridge: float = 1e-3  # on the weights of standardised features
+    margins: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of probability, tried in turn
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan against one catalogue: the catalogue's, or the catalogue without a product or a family.
+
+    Attributes:
+        scan: What was measured.
+        candidates: The shortlist.
+        truth: The SKU to find; "" when none of the candidates may be accepted.
+        foreign: Whether nothing like the scanned product is in the catalogue.
+    """
+
+    scan: MeasuredScan
+    candidates: tuple[Measured, ...]
+    truth: str
+    foreign: bool
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Candidates as rows: (n, features), what they are (n,), how much they count (n,)."""
+
+    x: Array
+    y: Array
+    weight: Array
+
+
+def cases_of(scan: MeasuredScan) -> list[Case]:
+    """The cases that one scan gives."""
+    if not scan.sku:
+        return [Case(scan, scan.shortlist(), "", foreign=True)]
+    return [
+        Case(scan, scan.shortlist(), scan.sku, foreign=False),
+        Case(scan, scan.without_product(), "", foreign=False),
+        Case(scan, scan.without_family(), "", foreign=scan.source != ALIKE),
+    ]
+
+
+def examples_of(cases: Sequence[Case], options: FitOptions) -> Examples:
+    """A row for each candidate of each case, verified and not. The cases of a source weigh 1 together."""
+    of_source = dict.fromkeys({case.scan.source for case in cases}, 0.0)
+    for case in cases:
+        of_source[case.scan.source] += _weight(case, options)
+    rows, labels, weights = [], [], []
+    for case in cases:
+        for candidates in (case.candidates, _unverified(case.candidates)):
+            for candidate, evidence in zip(candidates, compare(candidates), strict=True):
+                named = features(evidence)
+                rows.append([named.get(name, 0.0) for name in FEATURES])
+                labels.append(candidate.sku == case.truth)
+                weights.append(_weight(case, options) / of_source[case.scan.source])
+    return Examples(np.array(rows), np.array(labels, np.float64), np.array(weights))
+
+
+def fit(examples: Examples, options: FitOptions) -> DecisionCoefficients:
+    """Coefficients of the least penalised log loss, without thresholds."""
+    scale = np.maximum(examples.x.std(axis=0), 1e-6)
+    x, y = examples.x / scale, examples.y
+    weight = examples.weight / examples.weight.sum()
+
+    def loss(parameters: Array) -> tuple[float, Array]:
+        logit = parameters[0] + x @ parameters[1:]
+        value = weight @ (np.logaddexp(0, logit) - y * logit)
+        slope = weight * (_sigmoid(logit) - y)
+        ridge = options.ridge * parameters[1:]
+        gradient = np.concatenate([[slope.sum()], slope @ x + ridge])
+        return float(value + 0.5 * ridge @ parameters[1:]), gradient
+
+    limits = {1: (0.0, None), -1: (None, 0.0), 0: (None, None)}
+    bounds = [(None, None), *(limits[FEATURE_SIGNS[name]] for name in FEATURES)]
+    found = minimize(loss, np.zeros(len(bounds)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 2000})
+    weights = found.x[1:] / scale
+    return DecisionCoefficients(
+        intercept=float(found.x[0]),
+        weights={name: round(float(w), 6) for name, w in zip(FEATURES, weights, strict=True) if w != 0},
+    )
+
+
+def fold_of(scan: MeasuredScan, folds: int) -> int:
+    """All scans of a product are in one fold."""
+    return zlib.crc32(f"{scan.source} {scan.sku}".encode()) % folds
+
+
+def out_of_fold(cases: Sequence[Case], options: FitOptions) -> Iterator[tuple[Case, Decider]]:
+    """Each case with a decider that was fitted on other products."""
+    for fold in range(options.folds):
+        inside = [case for case in cases if fold_of(case.scan, options.folds) == fold]
+        outside = [case for case in cases if fold_of(case.scan, options.folds) != fold]
+        if inside and outside:
+            decider = Decider(fit(examples_of(outside, options), options), Calibration())
+            yield from ((case, decider) for case in inside)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case with its candidates rated out of fold, with and without verification."""
+
+    case: Case
+    verified: tuple[Rated, ...]
+    unverified: tuple[Rated, ...]
+
+
+def judge(cases: Sequence[Case], options: FitOptions) -> list[Judged]:
+    """Rate every case by a decider that has not seen its product."""
+    return [
+        Judged(case, tuple(decider.rate(case.candidates)), tuple(decider.rate(_unverified(case.candidates))))
+        for case, decider in out_of_fold(cases, options)
+    ]
+
+
+def no_pair(_: str, __: str) -> float:
+    """No pair of products has a margin of its own."""
+    return 0.0
+
+
+def with_thresholds(
+    coefficients: DecisionCoefficients, judged: Sequence[Judged], options: FitOptions
+) -> DecisionCoefficients:
+    """The coefficients with the thresholds that out-of-fold predictions ask for."""
+    done = DecisionCoefficients()
+    done.CopyFrom(coefficients)
+    foreign = [j.verified[0].probability for j in judged if j.case.foreign and j.verified]
+    threshold = float(np.quantile(foreign, 1 - options.false_accept_rate, method="higher"))
+    done.match_probability = max(threshold, options.least_match_probability)
+    known = [j for j in judged if j.case.truth]
+    for margin in options.margins:
+        done.ambiguous_margin = margin
+        if _worst_share(known, done) <= options.wrong_match_rate:
+            break
+    done.skip_verification_logit = _skip_logit(judged, options)
+    return done
+
+
+def _worst_share(known: Sequence[Judged], coefficients: DecisionCoefficients) -> float:
+    """The share of wrong matches in the catalogue that has most of them."""
+    wrong: dict[str, list[bool]] = {}
+    for judged in known:
+        wrong.setdefault(judged.case.scan.source, []).append(_is_wrong_match(judged, coefficients))
+    return max(float(np.mean(of_source)) for of_source in wrong.values())
+
+
+def _is_wrong_match(judged: Judged, coefficients: DecisionCoefficients) -> bool:
+    decision = Decider(coefficients, Calibration()).decide(judged.verified, no_pair)
+    return decision.kind == "match" and decision.skus[0] != judged.case.truth
+
+
+def _skip_logit(judged: Sequence[Judged], options: FitOptions) -> float:
+    """The least logit of the embedding alone above which it errs rarely enough; 0 when that is hardly ever reached."""
+    known = sum(bool(j.case.truth) for j in judged)
+    bests = sorted(
+        ((j.unverified[0].logit, j.unverified[0].sku == j.case.truth) for j in judged if j.unverified), reverse=True
+    )
+    wrong, lowest = 0, 0.0
+    for number, (logit, right) in enumerate(bests, 1):
+        wrong += not right
+        # "Rule of three" (Hanley and Lippman-Hand 1983): no error in n leaves up to 3/n at 95%.
+        if (wrong + 3) / number <= options.skip_error_rate and number >= options.least_skipped * known:
+            lowest = logit
+    return max(lowest, 0.0)
+
+
+def _weight(case: Case, options: FitOptions) -> float:
+    if case.truth:
+        return 1.0
+    return options.foreign_weight if case.foreign else options.left_out_weight
+
+
+def _unverified(candidates: Sequence[Measured]) -> tuple[Measured, ...]:
+    return tuple(replace(candidate, geometry=None) for candidate in candidates)
+
+
+def _sigmoid(logit: Array) -> Array:
+    return np.asarray(np.exp(-np.logaddexp(0, -logit)))

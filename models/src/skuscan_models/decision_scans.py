@@ -1,0 +1,196 @@
+"""Scans with known answers, measured as a device would: what the decision's coefficients are fitted on.
+
+Four catalogues, each with scans of its own:
+
+    grozi     crops of supermarket video frames: one frame is the reference, others of the same product are scans
+    produce   photos of fruit and vegetables: likewise
+    boxes     package scans, and drawn field views of them; some products are left out of the catalogue
+    drawn     drawn families of near-duplicates, and drawn field views of them
+
+and drawn photos of nothing. From every scan of a product, two further cases come for nothing: the product left out of
+the catalogue, and its whole family left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.catalogue import MemoryCatalogue
+from skuscan.decision import Measured
+from skuscan.embedding import quantize
+from skuscan.keypoints import pack
+from skuscan.model import Model
+from skuscan.picture import fit_longest_side, load_picture
+from skuscan.proto.catalogue_pb2 import Reference
+from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
+from skuscan.runtime import RuntimeOptions
+from skuscan_models.pictures import find_pictures
+from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing
+from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
+
+SHORTLIST = RecognizerOptions().shortlist  # SKUs, as on a device
+SPARE = 4  # SKUs
+VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
+SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
+LARGEST_PHOTO = 640  # px
+
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    grozi_scans: int = 2  # per product
+    produce_scans: int = 4  # per product
+    boxes: int = 400  # products in the catalogue
+    boxes_scanned: int = 300  # of those
+    boxes_left_out: int = 100  # further products, scanned and not in the catalogue
+    drawn_families: int = 60
+    drawn_variants: int = 4  # of each family
+    drawn_scans: int = 240
+    nothing: int = 60  # photos of nothing, for each catalogue with drawn photos
+
+
+@dataclass(frozen=True)
+class Item:
+    """A product of a catalogue to fit on: its key, its family of near-duplicates, its reference picture."""
+
+    sku: str
+    family: str
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture to scan, and the product that it shows; None: nothing that any catalogue holds."""
+
+    item: Item | None
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class MeasuredScan:
+    """One scan and what was measured of its nearest products.
+
+    Attributes:
+        source: The catalogue's name.
+        sku: What it shows; "" for nothing of this catalogue.
+        measured: The shortlist, nearest first, one longer than a recogniser's so that a product can be left out.
+        families: The family of each SKU in `measured`.
+    """
+
+    source: str
+    sku: str
+    measured: tuple[Measured, ...]
+    families: Mapping[str, str]
+
+    def shortlist(self) -> tuple[Measured, ...]:
+        """As the recogniser sees it."""
+        return self.measured[:SHORTLIST]
+
+    def without_product(self) -> tuple[Measured, ...]:
+        """As if the product were not in the catalogue; its near-duplicates are."""
+        return tuple(m for m in self.measured if m.sku != self.sku)[:SHORTLIST]
+
+    def without_family(self) -> tuple[Measured, ...]:
+        """As if no product of its family were in the catalogue."""
+        family = self.families.get(self.sku, "")
+        return tuple(m for m in self.measured if self.families[m.sku] != family)[:SHORTLIST]
+
+
+def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Iterator[MeasuredScan]:
+    """Every scan of the four catalogues.
+
+    Args:
+        model: Whose features are measured.
+        pictures: The folder with `grozi120`, `produce` and `boxes`.
+        sizes: How much.
+        seed: Of every choice and every drawn photo.
+    """
+    eye = Eye.open(model, RuntimeOptions())
+    rng = np.random.default_rng(seed)
+    sources = {
+        "grozi": _folders(pictures / "grozi120", sizes.grozi_scans, rng),
+        "produce": _folders(pictures / "produce", sizes.produce_scans, rng),
+        "boxes": _boxes(pictures / "boxes", sizes, rng),
+        "drawn": _drawn(sizes, rng),
+    }
+    for source, (items, photos) in sources.items():
+        yield from _measure(source, eye, model, items, photos)
+
+
+def _folders(folder: Path, scans: int, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
+    """A folder a product. The largest picture is the reference; video frames beside it are much like it."""
+    items, others = [], []
+    for product in sorted(path for path in folder.iterdir() if path.is_dir()):
+        pictures = sorted((load_picture(path) for path in find_pictures(product)), key=lambda p: -p.size)
+        item = Item(f"{folder.name}-{product.name}", f"{folder.name}-{product.name}", pictures[0])
+        items.append(item)
+        chosen = 1 + rng.permutation(len(pictures) - 1)[:scans]
+        others += [Photo(item, pictures[i]) for i in chosen]
+    return items, iter(others)
+
+
+def _boxes(folder: Path, sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
+    paths = find_pictures(folder)
+    chosen = [paths[i] for i in rng.permutation(len(paths))[: sizes.boxes + sizes.boxes_left_out]]
+    items = [Item(path.stem, _family(path.stem), load_picture(path)) for path in chosen]
+    kept, left_out = items[: sizes.boxes], items[sizes.boxes :]
+    shown = [*kept[: sizes.boxes_scanned], *left_out]
+    return kept, _photos(shown, {item.sku for item in left_out}, sizes.nothing, rng)
+
+
+def _family(stem: str) -> str:
+    """Tea packages of one shelf, and volumes of one series, are near-duplicates; the other boxes are not."""
+    kind, _, rest = stem.partition("_")
+    return {"shelfcrop": kind, "manga": rest.split("_")[0]}.get(kind, stem)
+
+
+def _drawn(sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
+    items = []
+    for family in rng.choice(np.array(TRAIN_FAMILIES), sizes.drawn_families, replace=False):
+        for variant in range(sizes.drawn_variants):
+            product = design(0, int(family), variant)
+            items.append(Item(product.sku, str(family), draw_front(product)))
+    shown = [items[i] for i in rng.permutation(len(items))[: sizes.drawn_scans]]
+    return items, _photos(shown, set(), sizes.nothing, rng)
+
+
+def _photos(shown: Iterable[Item], foreign: set[str], nothings: int, rng: np.random.Generator) -> Iterator[Photo]:
+    for number, item in enumerate(shown):
+        photo = _small(field_view(item.picture, rng, VIEWS[number % len(VIEWS)]), rng)
+        yield Photo(None if item.sku in foreign else item, photo)
+    for number in range(nothings):
+        yield Photo(None, _small(nothing(rng, VIEWS[number % len(VIEWS)]), rng))
+
+
+def _small(photo: Picture, rng: np.random.Generator) -> Picture:
+    return fit_longest_side(photo, int(rng.integers(SMALLEST_PHOTO, LARGEST_PHOTO, endpoint=True)))
+
+
+def _measure(
+    source: str, eye: Eye, model: Model, items: Sequence[Item], photos: Iterable[Photo]
+) -> Iterator[MeasuredScan]:
+    references = [_reference(eye, item, number) for number, item in enumerate(items)]
+    # Longer than a device's, so that it is still full when a product and its near-duplicates are left out.
+    options = RecognizerOptions(shortlist=SHORTLIST + SPARE)
+    recognizer = Recognizer(MemoryCatalogue(model, references), options, eye)
+    families = {item.sku: item.family for item in items}
+    for photo in photos:
+        measured = tuple(recognizer.measure(photo.picture))
+        sku = photo.item.sku if photo.item is not None else ""
+        of_measured = {m.sku: families[m.sku] for m in measured}
+        yield MeasuredScan(source, sku, measured, of_measured | {sku: families.get(sku, "")})
+
+
+def _reference(eye: Eye, item: Item, number: int) -> Reference:
+    return Reference(
+        sku=item.sku,
+        reference_id=f"{number:016x}",
+        embedding=quantize(eye.embedder.embed(item.picture)).tobytes(),
+        keypoints=pack(eye.keypoints.reference(item.picture)),
+    )

@@ -1,0 +1,171 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skuscan.decision import FEATURE_SIGNS, Decider, Measured
+from skuscan.model import Model
+from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
+from skuscan.verification import Geometry
+from skuscan_models.decision_fit import main, report, write_decision
+from skuscan_models.decision_model import (
+    Case,
+    FitOptions,
+    cases_of,
+    examples_of,
+    fit,
+    fold_of,
+    judge,
+    no_pair,
+    with_thresholds,
+)
+from skuscan_models.decision_scans import SHORTLIST, MeasuredScan, Sizes, measured_scans
+
+OPTIONS = FitOptions()
+PRODUCTS = 60
+
+
+def made_up_scans(count: int, seed: int = 0) -> list[MeasuredScan]:
+    """Right candidates have inliers and a high similarity, mostly; every third product has a near-duplicate."""
+    rng = np.random.default_rng(seed)
+    scans = []
+    for number in range(count):
+        right = int(rng.integers(PRODUCTS))
+        others = [int(i) for i in rng.permutation(PRODUCTS) if i != right][: SHORTLIST + 3]
+        measured = [_measured(rng, right, rng.normal(0.72, 0.08), int(rng.gamma(3, 9)))]
+        for other in others:
+            like = other // 2 == right // 2 and right % 3 == 0
+            inliers = int(rng.gamma(3, 7)) if like else int(rng.random() < 0.03) * 5
+            measured.append(_measured(rng, other, rng.normal(0.68 if like else 0.5, 0.06), inliers))
+        measured.sort(key=lambda m: -m.similarity)
+        shown = "" if number % 10 == 9 else f"sku-{right}"
+        kept = tuple(m for m in measured if shown or m.sku != f"sku-{right}")
+        families = {m.sku: str(int(m.sku[4:]) // 2) for m in measured} | {"": ""}
+        scans.append(MeasuredScan("made-up", shown, kept, families))
+    return scans
+
+
+def _measured(rng: np.random.Generator, number: int, similarity: float, inliers: int) -> Measured:
+    agreeing = inliers + int(rng.integers(2, 6))
+    geometry = Geometry(agreeing, inliers, inliers / agreeing, min(1.0, inliers / 60), 1.0, None)
+    return Measured(f"sku-{number}", "", float(similarity), geometry)
+
+
+@pytest.fixture(scope="module")
+def cases() -> list[Case]:
+    return [case for scan in made_up_scans(150) for case in cases_of(scan)]
+
+
+@pytest.fixture(scope="module")
+def coefficients(cases: list[Case]) -> DecisionCoefficients:
+    return with_thresholds(fit(examples_of(cases, OPTIONS), OPTIONS), judge(cases, OPTIONS), OPTIONS)
+
+
+def test_a_scan_gives_the_product_found_left_out_and_its_family_left_out() -> None:
+    scan = next(scan for scan in made_up_scans(50) if scan.sku)
+    found, left_out, foreign = cases_of(scan)
+    assert found.truth == scan.sku
+    assert scan.sku not in {m.sku for m in left_out.candidates}
+    family = scan.families[scan.sku]
+    assert family not in {scan.families[m.sku] for m in foreign.candidates}
+    assert (found.foreign, left_out.foreign, foreign.foreign) == (False, False, True)
+    assert {len(c.candidates) for c in (found, left_out, foreign)} == {SHORTLIST}
+
+
+def test_no_weight_has_the_wrong_sign(coefficients: DecisionCoefficients) -> None:
+    assert coefficients.weights
+    for name, weight in coefficients.weights.items():
+        assert FEATURE_SIGNS[name] * weight >= 0
+
+
+def test_the_fit_is_the_least_loss_it_can_be(cases: list[Case]) -> None:
+    examples = examples_of(cases, OPTIONS)
+    best = fit(examples, OPTIONS)
+
+    def loss(coefficients: DecisionCoefficients) -> float:
+        weights = np.array([coefficients.weights.get(name, 0.0) for name in FEATURE_SIGNS])
+        logit = coefficients.intercept + examples.x @ weights
+        share = examples.weight / examples.weight.sum()
+        ridge = 0.5 * OPTIONS.ridge * ((weights * np.maximum(examples.x.std(axis=0), 1e-6)) ** 2).sum()
+        return float(share @ (np.logaddexp(0, logit) - examples.y * logit) + ridge)
+
+    for name in ("similarity", "log_agreeing", "spread"):
+        for step in (-0.3, 0.3):
+            moved = DecisionCoefficients()
+            moved.CopyFrom(best)
+            moved.weights[name] = moved.weights.get(name, 0.0) + step
+            if FEATURE_SIGNS[name] * moved.weights[name] >= 0:
+                assert loss(moved) > loss(best) - 1e-9
+
+
+def test_the_false_accept_rate_holds_on_scans_that_were_not_fitted_on(coefficients: DecisionCoefficients) -> None:
+    decider = Decider(coefficients, Calibration())
+    fresh = [case for scan in made_up_scans(200, seed=1) for case in cases_of(scan) if case.foreign]
+    accepted = [decider.decide(decider.rate(c.candidates), no_pair).kind == "match" for c in fresh]
+    assert np.mean(accepted) <= 3 * OPTIONS.false_accept_rate
+
+
+def test_fusing_ranks_at_least_as_well_as_the_better_of_the_two(cases: list[Case]) -> None:
+    judged = judge(cases, OPTIONS)
+    told = report(judged, with_thresholds(fit(examples_of(cases, OPTIONS), OPTIONS), judged, OPTIONS))
+    source = told["sources"]["made-up"]  # type: ignore[index]
+    assert source["recall_fused"] >= max(source["recall_embedding"], source["recall_keypoints"]) - 0.01
+    assert source["precision"] > 0.95
+
+
+def test_all_scans_of_a_product_are_in_one_fold() -> None:
+    folds: dict[str, set[int]] = {}
+    for scan in made_up_scans(200):
+        folds.setdefault(scan.sku, set()).add(fold_of(scan, 5))
+    assert all(len(of_product) == 1 for of_product in folds.values())
+    assert len(set.union(*folds.values())) == 5
+
+
+def test_writing_coefficients_keeps_the_feature_space_and_the_sums(
+    project_root: Path, tmp_path: Path, coefficients: DecisionCoefficients
+) -> None:
+    folder = tmp_path / "artifact"
+    shutil.copytree(project_root / "models" / "artifacts" / "efficientnet-lite0-imagenet", folder)
+    before = Model.open_folder(folder)
+    write_decision(folder, coefficients)
+    after = Model.open_folder(folder)
+    assert after.feature_space == before.feature_space
+    assert after.artifact.decision == coefficients
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split(maxsplit=1)
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_released_coefficients_are_of_features_that_exist(released_model: Model) -> None:
+    decision = released_model.artifact.decision
+    assert set(decision.weights) <= set(FEATURE_SIGNS)
+    assert all(FEATURE_SIGNS[name] * weight >= 0 for name, weight in decision.weights.items())
+    assert 0.5 <= decision.match_probability < 1
+
+
+def test_pictures_become_measured_scans(shared_data: Path, released_model: Model, tmp_path: Path) -> None:
+    for kind, names in {"grozi120": ("0", "1", "10"), "produce": ("kiwi", "leek")}.items():
+        for name in names:
+            shutil.copytree(shared_data / "train" / kind / name, tmp_path / kind / name)
+    (tmp_path / "boxes").mkdir()
+    for path in sorted((shared_data / "train" / "boxes").glob("game_*"))[:6]:
+        shutil.copy(path, tmp_path / "boxes")
+    sizes = Sizes(1, 1, 4, 2, 1, 1, 2, 2, 1)
+    scans = list(measured_scans(released_model, tmp_path, sizes, 0))
+    assert [s.source for s in scans] == ["grozi"] * 3 + ["produce"] * 2 + ["boxes"] * 4 + ["drawn"] * 3
+    assert all(m.geometry is not None for s in scans for m in s.measured)
+    assert sum(not s.sku for s in scans) == 3
+
+
+def test_the_command_says_what_is_wrong_with_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--artifact", str(tmp_path), "--pictures", str(tmp_path), "--report", str(tmp_path / "report.json")]
+    assert main(arguments) == 2
+    assert "artifact.json" in capsys.readouterr().err
+    assert not (tmp_path / "report.json").exists()
+
+
+def test_a_report_is_json(cases: list[Case], coefficients: DecisionCoefficients) -> None:
+    assert json.loads(json.dumps(report(judge(cases, OPTIONS), coefficients)))["coefficients"]["match_probability"]
