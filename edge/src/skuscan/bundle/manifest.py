@@ -67,9 +67,7 @@ def check_manifest(manifest: Manifest) -> None:
 def check_assortment(name: str) -> None:
     """An assortment's name has 1 to 64 small letters, digits, `_` and `-`. Raises BundleError otherwise."""
     if not _ASSORTMENT.fullmatch(name):
-        raise BundleError(
-            "an assortment's name has 1 to 64 of a-z, 0-9, _ and -, a letter or digit first", repr(name)
-        )
+        raise BundleError("an assortment's name has 1 to 64 of a-z, 0-9, _ and -, a letter or digit first", repr(name))
 
 
 def manifest_files(manifest: Manifest) -> Iterator[FileRef]:
