@@ -1,0 +1,5 @@
+"""`python -m skuscan.cli`: the same as `skuscan`."""
+
+from skuscan.cli import main
+
+main()
