@@ -13,6 +13,8 @@ ENV := $(VENV)/.made
 PACKAGES := ./edge ./models ./server
 RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard */pyproject.toml)
 DEMO := build/demo
+MODEL := efficientnet-lite0-imagenet
+BENCHMARKS := yardstick metadata_bytes store_size
 
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint proto eval bench faults second-env arm64 train-env export release-check resolve-check clean
@@ -43,8 +45,8 @@ proto: $(ENV)  ## remake the generated protobuf code from proto/
 eval: $(ENV)  ## the evaluation table on real pictures (SKUSCAN_DATA, else ../shared)
 	$(BIN)/python -m benchmarks.evaluation
 
-bench: $(ENV)  ## every benchmark, in yardsticks
-	$(BIN)/python -m benchmarks.yardstick
+bench: $(ENV)  ## the benchmarks that need no real pictures
+	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes
 	$(BIN)/python -m pytest tests/faults
@@ -62,8 +64,8 @@ $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
 	@tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
 	@touch $@
 
-export: $(TRAIN_VENV)/.made  ## remake the released model in build/export, and its parity report
-	$(TRAIN_VENV)/bin/skuscan-export
+export: $(TRAIN_VENV)/.made  ## remake the released model's artefact in build/export
+	$(TRAIN_VENV)/bin/skuscan-export backbone --preset $(MODEL) --out build/export/$(MODEL)
 
 release-check: $(RELEASE_VENV)/.made  ## build the four packages and the documentation as for a release
 	tools/release_check.sh $(RELEASE_VENV)
