@@ -33,11 +33,13 @@ _HEADER = struct.Struct("<BHHH")  # format, count, width, height
 _STEPS_PER_PIXEL = 8  # a packed coordinate is a multiple of 1/8 px
 _ANGLE_STEPS = 32  # a packed angle is a multiple of 11.25 degrees
 _OCTAVES = 8  # three bits
+_HOPEFUL = 3  # times as many candidates as are kept are worth a comparison
 _PLAIN_RANGE = 6  # grey levels that JPEG adds to a plain background
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]
 Grey = npt.NDArray[np.uint8]
+Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Keypoints:
         """(N, 256) float32: the descriptors' bits as -1 and 1, whose products give Hamming distances."""
         return np.unpackbits(self.descriptors, axis=1).astype(np.float32) * 2 - 1
 
-    def take(self, rows: npt.NDArray[np.intp]) -> "Keypoints":
+    def take(self, rows: Rows) -> "Keypoints":
         """The keypoints of some rows, in their order."""
         return Keypoints(
             self.xy[rows], self.descriptors[rows], self.octaves[rows], self.angles[rows], self.width, self.height
@@ -174,6 +176,7 @@ class KeypointExtractor:
         found, descriptors = self._orb(count).detectAndCompute(grey, None)
         if descriptors is None:
             return Keypoints.empty(width, height)
+        strongest = np.argsort([-k.response for k in found], kind="stable")  # ORB gives them level by level
         return Keypoints(
             np.array([k.pt for k in found], np.float32),
             np.asarray(descriptors, np.uint8),
@@ -181,7 +184,7 @@ class KeypointExtractor:
             np.array([k.angle for k in found], np.float32) % np.float32(360),
             width,
             height,
-        )
+        ).take(strongest)
 
     def _orb(self, count: int) -> cv2.ORB:
         spec = self._spec
@@ -205,6 +208,12 @@ class KeypointExtractor:
                 reach = options.place_tolerance * np.maximum(1, sizes)
                 worth += _found_again(candidates, seen, matrix, reach, options.descriptor_tolerance)
         return worth
+
+
+def squared_distances(some: FloatArray, others: FloatArray) -> FloatArray:
+    """(N, M) float32: between points (N, 2) and (M, 2), px^2. numpy is slow at sums over an axis of two."""
+    x_off, y_off = some[:, 0, None] - others[:, 0], some[:, 1, None] - others[:, 1]
+    return np.asarray(x_off * x_off + y_off * y_off, np.float32)
 
 
 def pack(keypoints: Keypoints) -> bytes:
@@ -278,8 +287,8 @@ def _found_again(
     in_strip = np.searchsorted(across, places[:, 0] + reach, side="right") - first
     rows = np.repeat(np.arange(len(places)), in_strip)
     columns = order[np.arange(len(rows)) - np.repeat(np.cumsum(in_strip) - in_strip, in_strip) + first[rows]]
-    off = places[rows] - seen.xy[columns]
-    close = (off * off).sum(axis=1) < reach[rows] ** 2
+    x_off, y_off = places[rows, 0] - seen.xy[columns, 0], places[rows, 1] - seen.xy[columns, 1]
+    close = x_off * x_off + y_off * y_off < reach[rows] ** 2
     rows, columns = rows[close], columns[close]
     unlike = candidates.descriptors[rows] ^ seen.descriptors[columns]
     differing = np.unpackbits(unlike, axis=1).sum(axis=1, dtype=np.int32)
@@ -307,13 +316,15 @@ def _background_share(grey: Grey, keypoints: Keypoints, scale_factor: float) -> 
     return np.asarray(inside / np.maximum(1, (x1 - x0) * (y1 - y0)), np.float32)
 
 
-def _spread_out(xy: FloatArray, worth: FloatArray, count: int, options: SelectionOptions) -> npt.NDArray[np.intp]:
+def _spread_out(xy: FloatArray, worth: FloatArray, count: int, options: SelectionOptions) -> Rows:
     """Rows of the keypoints to keep, best first: each pick takes worth from its neighbours."""
-    left = worth.astype(np.float64)
+    hopeful = np.argsort(-worth, kind="stable")[: _HOPEFUL * count]
+    places, left = xy[hopeful], worth[hopeful]
+    away = squared_distances(places, places)
+    taken = np.float32(options.crowding) * np.exp(away * np.float32(-0.5 / options.crowding_radius**2))
     picks = np.zeros(min(count, len(xy)), np.intp)
     for i in range(len(picks)):
         picks[i] = best = int(np.argmax(left))
-        away = xy - xy[best]
-        left -= options.crowding * np.exp((away * away).sum(axis=1) / (-2 * options.crowding_radius**2))
+        left -= taken[best]
         left[best] = -np.inf
-    return picks
+    return hopeful[picks]

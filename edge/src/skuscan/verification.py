@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.keypoints import Keypoints
+from skuscan.keypoints import Keypoints, squared_distances
 
 DESCRIPTOR_BITS = 256
 
@@ -199,12 +199,11 @@ def _largest_group(
     places = query.xy[columns] + np.column_stack([cos * x - sin * y, sin * x + cos * y])
 
     apart = np.abs((turns[:, None] - turns + 180) % 360 - 180)
-    away = places[:, None] - places
     reach = options.place_tolerance * max(reference.width, reference.height) * np.maximum(scales[:, None], scales)
     agree = (
         (apart < options.turn_tolerance)
         & (np.abs(steps[:, None] - steps) <= options.octave_tolerance)
-        & ((away * away).sum(axis=2) < reach * reach)
+        & (squared_distances(places, places) < reach * reach)
     )
     return np.asarray(agree[agree.sum(axis=1).argmax()])
 
