@@ -14,6 +14,7 @@ from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
 from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
+from skuscan.store import Store
 
 SKUS = tuple(f"sku-{i:02}" for i in range(14))
 
@@ -210,3 +211,38 @@ def _essence(recognition: object) -> object:
             for c in recognition.candidates  # type: ignore[attr-defined]
         ],
     )
+
+
+class SwitchingStore(Store):
+    """A store in memory, whose live generation a test sets."""
+
+    def __init__(self, live: MemoryCatalogue) -> None:
+        self.live = live
+        self.opened = 0
+
+    def current(self) -> int | None:
+        return self.live.number
+
+    def open_generation(self, number: int | None = None) -> MemoryCatalogue:  # type: ignore[override]
+        self.opened += 1
+        return self.live
+
+
+@pytest.mark.guarantee("G2")
+def test_after_an_activation_the_next_scan_is_answered_by_the_new_generation(
+    released_model: Model, references: list[Reference]
+) -> None:
+    first, second = MemoryCatalogue(released_model, references[:7]), MemoryCatalogue(released_model, references[7:])
+    first.number, second.number = 1, 2
+    store = SwitchingStore(first)
+    with Recognizer.open(store) as recognizer:
+        eye = recognizer.eye
+        before = recognizer.identify(photo(package(2)))
+        store.live = second
+        after = recognizer.identify(photo(package(2)))
+        recognizer.identify(photo(package(2)))
+    assert (before.generation, before.candidates[0].sku) == (1, SKUS[2])
+    assert after.generation == 2
+    assert {candidate.sku for candidate in after.candidates} == set(SKUS[7:])
+    assert store.opened == 2  # once for each generation, not for each scan
+    assert recognizer.eye is eye  # one model, opened once
