@@ -33,6 +33,7 @@ from skuscan.runtime import RuntimeOptions
 from skuscan_server.errors import ServerError
 
 DISPLAY_QUALITIES = (80, 60, 40, 20)  # WebP quality, from the best; a lower one only when the blob would be too long
+DISPLAY_EFFORT = 2  # of 6: 2.9 ms a picture; the default 4 takes 6.0 ms and saves 4% of the bytes
 JOBS_PER_WORKER = 3  # handed out ahead, so that no worker waits and few pictures are in memory
 
 Key = TypeVar("Key")
@@ -95,7 +96,7 @@ def make_display(rgb: npt.NDArray[np.uint8], side: int) -> bytes:
     data = b""
     for quality in DISPLAY_QUALITIES:
         out = io.BytesIO()
-        small.save(out, "WEBP", quality=quality)
+        small.save(out, "WEBP", quality=quality, method=DISPLAY_EFFORT)
         data = out.getvalue()
         if len(data) <= LIMITS.display_bytes:
             break
