@@ -4,7 +4,7 @@
 2. Scan each view twice: against the assortment, and as if its product and its look-alikes were not for sale.
 3. Fit logit' = offset + spread * logit on whether the first answer was right (Platt 1999, "Probabilistic outputs for
    support vector machines"), with Platt's targets, which keep a separable sample finite.
-4. Take the lowest probability at which wrong answers stay within the accepted rate.
+4. Take the lowest probability at which matches of what is not for sale stay within the accepted rate.
 
 A package of a brand that is for sale, in a flavour that is not, looks like its siblings and is not covered by the rate.
 """
@@ -28,7 +28,7 @@ from skuscan.recognizer import Recognizer, RecognizerOptions
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
-MAX_REFERENCES = 1_000  # sampled
+MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
 MIN_REFERENCES = 20  # below, the model's own decision is kept
 MIN_VIEWS = 100  # drawn; a small assortment gets several of each reference
 SEED = 20_260_101
@@ -114,19 +114,17 @@ def threshold(
 ) -> float:
     """The lowest probability at which at most that share of the absent views would be matched.
 
-    Wrong answers to views of products for sale count as well: a wrong match is a wrong match. An answer that is too
-    close to its rival is `ambiguous` at any threshold, and does not count.
+    An answer that is too close to its rival is `ambiguous` at any threshold, and does not count.
     """
-    absent = sum(view.absent for view in views)
+    absent = [view for view in views if view.absent]
     best, rival = (
-        expit(offset + spread * np.array([getattr(view, name) for view in views])) for name in ("logit", "rival")
+        expit(offset + spread * np.array([getattr(view, name) for view in absent])) for name in ("logit", "rival")
     )
-    matched = ~np.array([view.right for view in views]) & (best - rival >= ambiguous_margin)
-    wrong = np.sort(best[matched])[::-1]
-    allowed = int(false_accept_rate * absent)
-    if len(wrong) <= allowed:
+    accepted = np.sort(best[best - rival >= ambiguous_margin])[::-1]
+    allowed = int(false_accept_rate * len(absent))
+    if len(accepted) <= allowed:
         return LOWEST_THRESHOLD
-    return max(LOWEST_THRESHOLD, float(np.nextafter(wrong[allowed], 1.0)))
+    return max(LOWEST_THRESHOLD, float(np.nextafter(accepted[allowed], 1.0)))
 
 
 def expit(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -164,7 +162,9 @@ def _scan_views(
         measured = recognizer.measure(field_view(picture, rng, VIEWS[number % len(VIEWS)]))
         group = _group(catalogue, sku)
         yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
-        others = [m for m in measured if not _is_same(m.sku, m.group, sku, group) and not alike.are(row, m.sku)]
+        others = [m for m in measured if not _is_same(m.sku, m.group, sku, group)]
+        while (rated := decider.rate(others[:shortlist])) and alike.are(row, rated[0].sku):
+            others = [m for m in others if m.sku != rated[0].sku]  # only an answer must be looked into: it is dear
         yield from _answer(decider, others[:shortlist], sku, group, absent=True)
     progress(views, views)
 
@@ -193,7 +193,7 @@ class _LookAlikes:
     @lru_cache(maxsize=COMPARISONS)  # noqa: B019 - lives as long as one calibration
     def _compare(self, row: int, other: int) -> bool:
         own, others = (unpack(self._catalogue.reference(r).keypoints) for r in (row, other))
-        return verify(own, others, self._options).inliers >= LOOK_ALIKE_SHARE * len(own)
+        return verify(own, others, self._options).agreeing >= LOOK_ALIKE_SHARE * len(own)
 
 
 def _is_same(sku: str, group: str, other_sku: str, other_group: str) -> bool:

@@ -1,6 +1,7 @@
 """What is about to be published, as the recogniser sees it: the decision is fitted on it before anything is signed."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from skuscan_server.builder.prepare import Plan
 from skuscan_server.builder.records import RecordId, StoredRecord, load_records
 from skuscan_server.db.session import Database
 
+CACHED_RECORDS = 8_192  # about 50 MB: a fit asks for the same ones again and again
+
 
 class PlanCatalogue:
     """Implements `skuscan.catalogue.Catalogue`: embeddings in memory, records read from the database when asked for."""
@@ -36,6 +39,7 @@ class PlanCatalogue:
         self._database = database
         self._vectors = plan.vectors
         self._stored = stored
+        self._load = lru_cache(CACHED_RECORDS)(self._read)
 
     def sku_of_row(self, row: int) -> str:
         """The SKU of a reference row."""
@@ -60,6 +64,6 @@ class PlanCatalogue:
     def display_file(self, sku: str) -> None:
         """Nothing is shown while a decision is fitted."""
 
-    def _load(self, kind: RecordKind, key: str) -> bytes | None:
+    def _read(self, kind: RecordKind, key: str) -> bytes | None:
         record = self._stored.get((kind, key))
         return next(load_records(self._database, [record.row])) if record is not None else None
