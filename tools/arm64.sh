@@ -102,7 +102,7 @@ here() { "$venv/bin/python" "$@"; }
 
 # Asks one machine, `here` or `there`.
 answer() {
-    local out=$build/$1 skuscan=("$1" -c 'from skuscan.cli import main; main()')
+    local out=$build/$1 skuscan=("$1" -m skuscan.cli)
     mkdir -p "$out"
     "${skuscan[@]}" status --store "$build/store" --json >"$out/status.json"
     "${skuscan[@]}" identify --store "$build/store" --json "$photos"/*.jpg >"$out/answers.json"
