@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from skuscan.keypoints import Keypoints
-from skuscan.verification import Geometry, VerificationOptions, match, project, verify
+from skuscan.verification import Geometry, VerificationOptions, match, project, verify, verify_shortlist
 
 OPTIONS = VerificationOptions()
 SIDE = 640  # px
+PARTS = ("xy", "descriptors", "octaves", "angles")
 
 
 def reference_set(seed: int, count: int = 150) -> Keypoints:
@@ -153,3 +154,39 @@ def test_the_same_sets_give_the_same_bits_in_any_thread_and_with_any_seed() -> N
     for thread in threads:
         thread.join()
     assert len(answers) == 1
+
+
+def test_a_shortlist_is_verified_as_closely_as_its_members_deserve() -> None:
+    shown = reference_set(9)
+    others = [reference_set(100 + seed) for seed in range(12)]
+    shortlist = [*others[:7], shown, *others[7:]]
+    query = seen(shown, TILTED, 0.5)
+    found = verify_shortlist(query, shortlist, OPTIONS)
+    assert found[7].agreeing == verify(query, shown, OPTIONS).agreeing
+    assert found[7].inliers == verify(query, shown, OPTIONS).inliers
+    assert [geometry.inliers for i, geometry in enumerate(found) if i != 7] == [0] * 12
+
+
+def test_the_most_similar_are_verified_whatever_the_glance_says() -> None:
+    most_similar, obvious = reference_set(10), reference_set(11)
+    unseen_by_the_glance = np.arange(OPTIONS.glanced_keypoints, len(most_similar))
+    query = both(seen(most_similar.take(unseen_by_the_glance), TILTED, 0.3), seen(obvious, np.eye(3)))
+    others = [reference_set(200 + seed) for seed in range(6)]
+    first = verify_shortlist(query, [most_similar, obvious, *others], OPTIONS)
+    assert first[0].inliers > 20
+    assert first[1].inliers > 100
+    last = verify_shortlist(query, [*others, most_similar, obvious], OPTIONS)
+    assert last[6].inliers == 0
+    assert last[7].inliers > 100
+
+
+def both(one: Keypoints, other: Keypoints) -> Keypoints:
+    """The keypoints of two queries in one."""
+    joined = (np.concatenate([getattr(k, name) for k in (one, other)]) for name in PARTS)
+    return Keypoints(*joined, SIDE, SIDE)  # type: ignore[misc]
+
+
+def test_an_empty_shortlist_and_a_blank_scan_give_nothing() -> None:
+    assert verify_shortlist(Keypoints.empty(), [], OPTIONS) == []
+    blank = verify_shortlist(Keypoints.empty(), [reference_set(11), Keypoints.empty()], OPTIONS)
+    assert blank == [Geometry.none(), Geometry.none()]

@@ -46,7 +46,7 @@ class RecognizerOptions:
         limits: Pictures that are refused.
     """
 
-    shortlist: int = 24
+    shortlist: int = 20
     mode: Mode = "full"
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     limits: PictureLimits = field(default_factory=PictureLimits)
@@ -305,7 +305,7 @@ class _Scan:
         with self._timed("verify"):
             references = [(m.sku, self._keypoints_of(m.sku, row)) for m in measured for row in rows[m.sku]]
             if self._options.mode == "keypoints_all":
-                options = replace(options, finalists=len(references))
+                options = replace(options, finalists=len(references), finalist_share=0.0)
             best: dict[str, Geometry] = {}
             geometries = verify_shortlist(query, [keypoints for _, keypoints in references], options)
             for (sku, reference), geometry in zip(references, geometries, strict=True):

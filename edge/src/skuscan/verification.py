@@ -43,7 +43,9 @@ class VerificationOptions:
     min_area_ratio: float = 0.01  # of the reference in the query's frame to the reference
     max_area_ratio: float = 20.0
     glanced_keypoints: int = 16  # of each reference on a shortlist
-    finalists: int = 3  # references of a shortlist that are verified with all their keypoints
+    finalists: int = 5  # references of a shortlist that are verified with all their keypoints, at most
+    always_finalists: int = 2  # of those, the most similar by the embedding, whatever the glance says
+    finalist_share: float = 0.6  # of the best one's agreeing matches: with fewer, the glance has decided
     max_side_ratio: float = 6.0  # of one side in the query to the opposite: beyond, it is seen along its surface
 
 
@@ -111,9 +113,9 @@ def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions)
 def verify_shortlist(query: Keypoints, references: Sequence[Keypoints], options: VerificationOptions) -> list[Geometry]:
     """Verify many references, in two rounds, since almost all of them are wrong.
 
-    A glance at the best few keypoints of each finds the matches that agree. The finalists, which are the references
-    with most of them and always the first, are then verified with all their keypoints; the others keep what the glance
-    found.
+    A glance at the best few keypoints of each finds the matches that agree. The finalists are then verified with all
+    their keypoints: those with most of them, none with far fewer than the best, and always the first two. The others
+    keep what the glance found.
 
     Args:
         query: Keypoints of the scan.
@@ -124,10 +126,17 @@ def verify_shortlist(query: Keypoints, references: Sequence[Keypoints], options:
         A geometry for each reference.
     """
     found = [Geometry(votes, 0, 0.0, 0.0, 0.0, None) for votes in _glance(query, references, options)]
-    promising = sorted(range(1, len(found)), key=lambda i: -found[i].agreeing)
-    for i in [*range(min(1, len(found))), *promising[: options.finalists - 1]]:
+    for i in _finalists([geometry.agreeing for geometry in found], options):
         found[i] = verify(query, references[i], options)
     return found
+
+
+def _finalists(votes: Sequence[int], options: VerificationOptions) -> list[int]:
+    """Numbers of the references to verify with all their keypoints."""
+    always = list(range(min(options.always_finalists, len(votes))))
+    rest = sorted(range(len(always), len(votes)), key=lambda i: -votes[i])
+    least = options.finalist_share * max(votes, default=0)
+    return always + [i for i in rest[: max(0, options.finalists - len(always))] if votes[i] >= least]
 
 
 def match(query: Keypoints, reference: Keypoints, ratio: float) -> tuple[Rows, Rows]:
