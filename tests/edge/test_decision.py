@@ -150,9 +150,22 @@ def test_an_empty_group_is_no_group(decider: Decider) -> None:
     assert compare(alike)[0].inlier_lead == 0
 
 
+def test_two_products_nearly_certain_by_themselves_are_told_apart_by_their_odds(decider: Decider) -> None:
+    sure, unsure = (
+        replace(r, logit=z, probability=1 / (1 + math.exp(-z)))
+        for r, z in zip(
+            decider.rate([Measured("a", "", 0.8, geometry(60)), Measured("b", "", 0.8, geometry(60))]),
+            (9.0, 4.0),
+            strict=True,
+        )
+    )
+    assert sure.probability - unsure.probability < 0.02
+    assert decider.decide([sure, unsure], no_pairs).kind == "match"
+
+
 def test_a_pair_record_asks_for_its_own_margin(decider: Decider) -> None:
     rated = decider.rate([Measured("a", "", 0.8, geometry(60)), Measured("b", "", 0.6, geometry(20))])
-    apart = rated[0].probability - rated[1].probability
+    apart = math.tanh((rated[0].logit - rated[1].logit) / 2)
     assert decider.decide(rated, no_pairs).kind == "match"
     wary = decider.decide(rated, lambda one, other: apart + 0.01 if {one, other} == {"a", "b"} else 0.0)
     assert (wary.kind, wary.skus) == ("ambiguous", ("a", "b"))

@@ -202,7 +202,7 @@ class Decider:
 
         Args:
             rated: As `rate` gives them.
-            pair_margin: The least difference of probability that tells two SKUs apart; 0: the model's own.
+            pair_margin: How far ahead of the other one of two SKUs must be to be told apart; 0: the model's own.
         """
         if not rated:
             return Decision("unknown", (), 0.0)
@@ -218,7 +218,15 @@ class Decider:
 
     def _is_close(self, best: Rated, other: Rated, pair_margin: Callable[[str, str], float]) -> bool:
         margin = pair_margin(best.sku, other.sku) or self._ambiguous_margin
-        return not _is_same(best, other) and best.probability - other.probability < margin
+        return not _is_same(best, other) and self._ahead(best, other) < margin
+
+    def _ahead(self, best: Rated, other: Rated) -> float:
+        """If it is one of the two: by how much the first is more probable, 0 to 1.
+
+        The difference of their own probabilities would call two products ambiguous that are both nearly certain by
+        themselves, though one is a hundred times likelier than the other.
+        """
+        return math.tanh(self._spread * (best.logit - other.logit) / 2)
 
     def _calibrated(self, logit: float) -> float:
         return _sigmoid(self._offset + self._spread * logit)

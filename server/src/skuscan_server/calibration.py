@@ -117,10 +117,9 @@ def threshold(
     An answer that is too close to its rival is `ambiguous` at any threshold, and does not count.
     """
     absent = [view for view in views if view.absent]
-    best, rival = (
-        expit(offset + spread * np.array([getattr(view, name) for view in absent])) for name in ("logit", "rival")
-    )
-    accepted = np.sort(best[best - rival >= ambiguous_margin])[::-1]
+    best, rival = (np.array([getattr(view, name) for view in absent]) for name in ("logit", "rival"))
+    clear = np.tanh(spread * (best - rival) / 2) >= ambiguous_margin  # as `Decider` sees it
+    accepted = np.sort(expit(offset + spread * best[clear]))[::-1]
     allowed = int(false_accept_rate * len(absent))
     if len(accepted) <= allowed:
         return LOWEST_THRESHOLD
@@ -128,7 +127,7 @@ def threshold(
 
 
 def expit(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Probabilities of logits, of which minus infinity is one."""
+    """Probabilities of logits."""
     return np.asarray(np.exp(-np.logaddexp(0, -logits)))
 
 
