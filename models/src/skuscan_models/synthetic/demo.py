@@ -46,9 +46,9 @@ PRICE_COLUMNS = ("sku", "price", "currency")
 
 DEMO_VIEW = replace(  # a customer who tries to be understood: most of the package is in the frame and in focus
     USUAL,
-    scale=(0.6, 0.98),
-    min_visible=0.9,
-    tilt=22.0,
+    scale=(0.7, 0.98),
+    min_visible=0.92,
+    tilt=18.0,
     any_way_up=0.0,
     bend=(0.0, 0.012),
     camera=CameraOptions(
