@@ -27,7 +27,7 @@ class FitOptions:
     """How coefficients are fitted."""
 
     false_accept_rate: float = 0.01  # of scans that show no product of the catalogue
-    wrong_match_rate: float = 0.015  # of scans of products in the catalogue, in each of the catalogues
+    wrong_match_rate: float = 0.02  # of scans of products in the catalogue, in each of the catalogues
     least_match_probability: float = 0.5  # a match is more probable than not
     left_out_weight: float = 0.25  # of a scan of a product left out beside its near-duplicates: rare in a shop
     foreign_weight: float = 0.5  # of a scan of nothing like the catalogue
