@@ -1,0 +1,95 @@
+"""An artefact's folder: written, read back as a device does, and written again."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import json_format
+
+from skuscan.errors import ModelError
+from skuscan.model import ARTIFACT_FILE, EMBEDDING_SIZE, Head, Model
+from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
+from skuscan_export.artifact import artifact_json, starting_keypoints, write_artifact, write_sums
+from skuscan_export.card import CARD_FILE, add_parity, write_card
+from skuscan_export.parity import Parity
+
+SPEC = PreprocessSpec(size=224, letterbox_grey=255, scale=128.0, offset=127.0, channel_order="RGB", resampling="area")
+HEAD = Head(2.0, np.ones((8, EMBEDDING_SIZE), np.float32), np.zeros(EMBEDDING_SIZE, np.float32))
+PARITY = Parity(
+    pictures=200,
+    mean=0.9944,
+    minimum=0.986,
+    worst="a.jpg",
+    same_neighbour=0.9,
+    runtime="LiteRT 2",
+    backbone="ab" * 32,
+    head="cd" * 32,
+)
+
+
+def write(folder: Path, backbone: bytes = b"network") -> ModelArtifact:
+    return write_artifact(folder, "name", backbone, HEAD, SPEC)
+
+
+def change_tuned_parts(folder: Path) -> ModelArtifact:
+    """What another tool does to the keypoint spec and the decision."""
+    artifact = json_format.Parse((folder / ARTIFACT_FILE).read_text(), ModelArtifact())
+    artifact.keypoints.reference_keypoints = 123
+    artifact.decision.weights["similarity"] = 7.5
+    (folder / ARTIFACT_FILE).write_text(artifact_json(artifact))
+    write_sums(folder)
+    return artifact
+
+
+def test_what_is_written_is_a_model_that_a_device_opens(tmp_path: Path) -> None:
+    write(tmp_path / "new")
+    model = Model.open_folder(tmp_path / "new")
+    assert model.artifact.name == "name"
+    assert model.artifact.keypoints == starting_keypoints()
+    np.testing.assert_array_equal(model.head.projection, HEAD.projection)
+
+
+def test_exporting_again_keeps_the_tuned_keypoints_and_the_fitted_decision(tmp_path: Path) -> None:
+    write(tmp_path)
+    tuned = change_tuned_parts(tmp_path)
+    again = write(tmp_path, b"a better network")
+    assert again.keypoints == tuned.keypoints
+    assert again.decision == tuned.decision
+    assert Model.open_folder(tmp_path).backbone.read_bytes() == b"a better network"
+
+
+def test_the_sums_are_those_that_sha256sum_checks(tmp_path: Path) -> None:
+    write(tmp_path)
+    command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    (tmp_path / ARTIFACT_FILE).write_text("{}")
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_a_folder_with_a_broken_artifact_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ARTIFACT_FILE).write_text("not JSON")
+    with pytest.raises(ModelError, match=r"artifact\.json holds a ModelArtifact"):
+        write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [ARTIFACT_FILE]
+
+
+def test_the_card_says_what_went_in_and_the_last_parity_only(tmp_path: Path, released_model: Model) -> None:
+    write(tmp_path, released_model.backbone.read_bytes())
+    write_card(tmp_path, calibration="100 drawn pictures", head_pictures="800 drawn products")
+    add_parity(tmp_path, PARITY)
+    add_parity(tmp_path, replace(PARITY, mean=0.9951))
+    card = (tmp_path / CARD_FILE).read_text()
+    assert "100 drawn pictures" in card
+    assert "800 drawn products" in card
+    assert "0.9951" in card
+    assert "0.9944" not in card
+    assert "Every op is on the list" in card
+
+
+@pytest.mark.parametrize(
+    ("mean", "minimum", "passes"), [(0.99, 0.98, True), (0.9899, 0.985, False), (0.995, 0.9799, False)]
+)
+def test_parity_passes_only_with_both_its_mean_and_its_minimum(mean: float, minimum: float, passes: bool) -> None:
+    assert replace(PARITY, mean=mean, minimum=minimum).passes is passes
