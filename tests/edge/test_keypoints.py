@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from skuscan.errors import BundleError, ModelError
 from skuscan.keypoints import MAX_KEYPOINTS, KeypointExtractor, Keypoints, pack, unpack
 from skuscan.proto.bundle_pb2 import KeypointSpec
