@@ -204,6 +204,29 @@ def pass_probes():
 
 
 @pytest.fixture
+def two(store, publisher, pass_probes):
+    """A store whose generation 1 is live, and generation 2 to come."""
+    publisher.annoy = b"an index"
+    store.activate(publisher.rebase().deliver(store), pass_probes)
+    before = dict(publisher.state)
+    publisher.add("G", price=7)
+    return store, publisher.change(before)
+
+
+@pytest.fixture
+def flip():
+    """Damages one byte of a file."""
+
+    def flip(path: Path, at: int = -1) -> None:
+        data = bytearray(path.read_bytes())
+        data[at] ^= 0x40
+        path.unlink()  # other names of the file stay as they are
+        path.write_bytes(data)
+
+    return flip
+
+
+@pytest.fixture
 def records():
     """The makers of records."""
 

@@ -1,0 +1,147 @@
+"""Damaged files: what is made again, what answers instead, and who is told."""
+
+import pytest
+
+from skuscan.errors import StoreError
+from skuscan.store import Store
+from skuscan.store.durable import Disk
+
+DERIVED = ["contents.json", "base/reference.table", "base/product.table", "base/embeddings.npy", "delta/pair.table"]
+
+
+@pytest.mark.guarantee("G11")
+@pytest.mark.parametrize("name", DERIVED)
+@pytest.mark.parametrize("harm", ["flipped", "cut", "zeroed", "gone"])
+def test_a_damaged_live_generation_is_made_again_from_its_blobs(name, harm, two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    path = store.folder(2) / name
+    data = path.read_bytes()
+    path.unlink()
+    if harm == "flipped":
+        path.write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+    elif harm == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif harm == "zeroed":
+        path.write_bytes(bytes(len(data)))
+    generation = Store.open(store.path).open_generation()
+    assert generation.number == 2
+    assert generation.degraded == ""
+    assert generation.state_digest() == second.manifest.state_digest
+    assert store.status().journal[-1]["event"] == "repaired"
+
+
+@pytest.mark.guarantee("G11")
+def test_beyond_repair_the_previous_generation_answers_and_says_so(two, pass_probes, flip):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    delta = store.open_generation().manifest.delta_segments[0].file
+    flip(store.folder(2) / "delta" / "product.table")
+    flip(store.blobs.path(delta))
+    reader = Store.open(store.path)
+    generation = reader.open_generation()
+    assert generation.number == 1
+    assert "generation 2 is damaged" in generation.degraded
+    assert reader.current() == 1
+    status = Store.open(store.path).status()
+    assert (status.generation, status.floor) == (1, 2)
+    assert "generation 2 is damaged" in status.degraded
+    store.blobs.remove(delta)
+    store.activate(second.deliver(store), pass_probes)  # the same generation, fetched again
+    assert store.open_generation().degraded == ""
+    assert store.current() == 2
+
+
+@pytest.mark.guarantee("G3")
+def test_a_fallback_leaves_the_floor_where_it_is(two, pass_probes, flip):
+    store, second = two
+    first = store.open_generation().contents.name
+    old = store.blobs.read(first.manifest), store.blobs.read(first.model)
+    store.activate(second.deliver(store), pass_probes)
+    flip(store.folder(2) / "delta" / "product.table")
+    store.blobs.remove(store.read_current().live.manifest)
+    assert store.open_generation().number == 1
+    assert store.floor() == 2
+    store.disk.remove_folder(store.folder(1))
+    with pytest.raises(StoreError, match="never goes back"):
+        store.prepare(*old)
+
+
+@pytest.mark.guarantee("G11")
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"live": 1}\nabc\n', bytes(300)])
+def test_a_damaged_current_is_found_and_the_confirmed_generation_answers(content, two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    (store.path / "CURRENT").write_bytes(content)
+    generation = Store.open(store.path).open_generation()
+    assert generation.number == 2
+    assert generation.degraded == "CURRENT is damaged"
+
+
+def test_a_generation_that_was_only_prepared_never_answers(two):
+    store, second = two
+    second.deliver(store)
+    (store.path / "CURRENT").unlink()
+    assert Store.open(store.path).open_generation().number == 1
+
+
+def test_a_reader_without_the_lock_answers_from_the_previous_generation(two, pass_probes, flip):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    flip(store.folder(2) / "delta" / "product.table")
+    reader = Store.open(store.path)
+    with store.lock:
+        answering = reader.open_generation()
+        assert answering.number == 1
+        assert reader.current() == 1, "or it would be opened again at each scan"
+        assert reader.is_current(answering)
+        assert Store.open(store.path).read_current().live.number == 2
+
+
+class ReadOnlyDisk(Disk):
+    def _step(self, call, path, source=None):
+        raise OSError(30, "Read-only file system")
+
+
+@pytest.mark.guarantee("G12")
+def test_a_store_that_cannot_be_written_answers_even_when_damaged(two, pass_probes, flip):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    reader = Store.open(store.path, ReadOnlyDisk())
+    assert reader.open_generation().number == 2
+    flip(store.folder(2) / "delta" / "product.table")
+    assert Store.open(store.path, ReadOnlyDisk()).open_generation().number == 1
+    assert reader.status().degraded
+
+
+@pytest.mark.guarantee("G11")
+def test_a_damaged_record_does_not_spread_to_the_next_generation(two, pass_probes):
+    store, second = two
+    table = store.folder(1) / "base" / "reference.table"
+    data = bytearray(table.read_bytes())
+    data[100] ^= 1
+    table.write_bytes(data)
+    store.activate(second.deliver(store), pass_probes)
+    generation = store.open_generation()
+    assert [generation.reference(row).sku for row in range(7)] == list("ABCDEFG")
+    assert (store.folder(2) / "base" / "product.table").samefile(store.folder(1) / "base" / "product.table")
+
+
+def test_a_fallback_gives_way_to_an_activation_that_came_first(two, publisher, pass_probes, monkeypatch, flip):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    flip(store.folder(2) / "delta" / "product.table")
+    flip(store.blobs.path(store.open_generation(1).manifest.base_segments[0].file))
+    store.blobs.remove(store.read_current().live.manifest)
+    reader = Store.open(store.path)
+    open_another = reader._open_another
+
+    def late(*arguments):
+        monkeypatch.undo()
+        store.activate(publisher.rebase().deliver(store), pass_probes)
+        return open_another(*arguments)
+
+    monkeypatch.setattr(reader, "_open_another", late)
+    assert reader.open_generation().number == 3
+    assert store.read_current().live.number == 3
+    assert store.read_current().degraded == ""
