@@ -22,9 +22,9 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: everything here is one thread
 
 import numpy as np
-from benchmarks.store_size import annoy_of, manifest_of, parts, segment_of
 from PIL import Image
 
+from benchmarks.store_size import annoy_of, manifest_of, parts, segment_of
 from skuscan.bench import bench
 from skuscan.bundle.records import KINDS, key_of, reference_id
 from skuscan.embedding import dequantize, quantize, unit

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact, Probe, SegmentRef
-from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef
 from skuscan_server.keys import init_keys
 from skuscan_server.repository import TufRepository
 
@@ -32,7 +32,10 @@ def ref(number: int) -> FileRef:
 
 
 def manifest(generation: int, deltas: int) -> bytes:
-    segments = [SegmentRef(file=ref(n), kind=2, records=400, raw_length=2_000_000) for n in range(24 + deltas)]
+    segments = [
+        SegmentRef(file=ref(n), kind=RECORD_KIND_REFERENCE, records=400, raw_length=2_000_000)
+        for n in range(24 + deltas)
+    ]
     return Manifest(
         format=1,
         assortment="default",

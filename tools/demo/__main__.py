@@ -25,10 +25,10 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from tools.demo.contact_sheet import write_contact_sheet
-from tools.demo.processes import Server, run_json
 
 from skuscan_models.synthetic.demo import DemoFiles, write_demo
+from tools.demo.contact_sheet import write_contact_sheet
+from tools.demo.processes import Server, run_json
 
 FOLDER = Path(__file__).resolve().parents[2] / "build" / "demo"
 LEAST_RIGHT = 18  # of the photos of catalogue products

@@ -18,9 +18,8 @@ from skuscan.index import LayeredIndex
 from skuscan.picture import load_picture
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
-from skuscan.sync.enrolment import absolute_url
 from skuscan.sync.options import SyncOptions
-from skuscan.sync.transport import Transport
+from skuscan.sync.transport import Transport, absolute_url
 
 FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
 STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from skuscan_server.evaluation.metrics import QueryOutcome, Rate, summary, ungrouped
 
 
