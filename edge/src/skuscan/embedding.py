@@ -66,10 +66,16 @@ def apply_head(head: Head, feature_map: npt.NDArray[np.float32]) -> npt.NDArray[
         (256,) float32 of unit length; zeros when there is no direction at all.
     """
     values = np.maximum(feature_map.reshape(-1, feature_map.shape[-1]), GEM_FLOOR)
-    # 7 x 7 x 1280 values: 0.02 ms for products, 0.2 ms for exp and log, 0.4 ms for np.power.
-    powers = values * values * values if head.gem_p == 3 else np.exp(np.float32(head.gem_p) * np.log(values))
-    pooled = powers.mean(axis=0) ** np.float32(1 / head.gem_p)
+    pooled = _power(values, head.gem_p).mean(axis=0) ** np.float32(1 / head.gem_p)
     return unit(pooled @ head.projection + head.bias)
+
+
+def _power(values: npt.NDArray[np.float32], exponent: float) -> npt.NDArray[np.float32]:
+    """Positive values to a power. For 7 x 7 x 1280 products take 0.02 ms, exp and log 0.2 ms, np.power 0.4 ms."""
+    if exponent in (2, 3):
+        squares = values * values
+        return squares if exponent == 2 else squares * values
+    return np.asarray(np.exp(np.float32(exponent) * np.log(values)), np.float32)
 
 
 def unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
