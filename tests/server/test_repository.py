@@ -222,7 +222,7 @@ class KilledDisk(Disk):
     def __init__(self, calls: int) -> None:
         self.left = calls
 
-    def _step(self, call: str, *paths: Path | None) -> None:
+    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
         self.left -= 1
         if self.left < 0:
             raise Killed

@@ -304,7 +304,7 @@ def test_what_a_killed_sync_left_is_removed(synced, options, pass_probes):
 
 def watching(store: Store, options, probe, until, stop: threading.Event) -> None:
     """Run `watch` in a thread until a condition, which the probe or the server sets, holds."""
-    thread = threading.Thread(target=watch, args=(store, options, stop, probe))
+    thread = threading.Thread(target=watch, args=(store, options, stop, probe), daemon=True)
     thread.start()
     try:
         assert until.wait(20)

@@ -182,7 +182,7 @@ def test_a_slow_loris_is_left(download, downloader, server, faults, fault, rule)
 
 
 def test_a_deadline_ends_a_steady_but_slow_transfer(site, server, faults, download, blobs, tmp_path, with_limits):
-    options = with_limits(minimum_rate=1.0, file_seconds=0.3)
+    options = with_limits(minimum_rate=1.0, file_seconds=0.3, gap_seconds=5.0, header_seconds=5.0)
     server.misbehave("/blobs/", faults.trickle_body)
     with pytest.raises(NetworkError, match="before its deadline"):
         Downloader(Transport(options), blobs, tmp_path / "parts").fetch([download()])
