@@ -220,8 +220,8 @@ class SwitchingStore(Store):
         self.live = live
         self.opened = 0
 
-    def current(self) -> int | None:
-        return self.live.number
+    def is_current(self, generation: object) -> bool:
+        return generation is self.live
 
     def open_generation(self, number: int | None = None) -> MemoryCatalogue:  # type: ignore[override]
         self.opened += 1
@@ -246,3 +246,18 @@ def test_after_an_activation_the_next_scan_is_answered_by_the_new_generation(
     assert {candidate.sku for candidate in after.candidates} == set(SKUS[7:])
     assert store.opened == 2  # once for each generation, not for each scan
     assert recognizer.eye is eye  # one model, opened once
+
+
+@pytest.mark.guarantee("G11")
+def test_after_a_repair_the_generation_is_opened_again_though_its_number_stays(
+    released_model: Model, references: list[Reference]
+) -> None:
+    store = SwitchingStore(DamagedCatalogue(released_model, references[:3]))
+    with Recognizer.open(store) as recognizer:
+        before = recognizer.identify(photo(package(0)))
+        store.live = MemoryCatalogue(released_model, references[:3])
+        after = recognizer.identify(photo(package(0)))
+    assert before.generation == after.generation
+    assert before.damaged == (SKUS[0],)
+    assert after.damaged == ()
+    assert after.candidates[0].sku == SKUS[0]

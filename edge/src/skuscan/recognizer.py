@@ -26,7 +26,7 @@ from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
 from skuscan.model import Model
 from skuscan.picture import PictureLimits, load_picture
 from skuscan.runtime import RuntimeOptions
-from skuscan.store import Store
+from skuscan.store import Generation, Store
 from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
 
 Mode = Literal["full", "embedding", "keypoints_all"]
@@ -130,21 +130,24 @@ class Recognizer:
 
     def __init__(self, catalogue: Catalogue, options: RecognizerOptions | None = None, eye: Eye | None = None) -> None:
         self.options = options or RecognizerOptions()
-        self._store: Store | None = None
+        self._followed: tuple[Store, Generation] | None = None
         self._swapping = threading.Lock()
         self._session = _Session.open(catalogue, self.options, eye)
 
     @classmethod
     def open(cls, store: Store | Path | str, options: RecognizerOptions | None = None) -> "Recognizer":
-        """Open a store's live generation, and follow it: a scan after an activation is answered by the new one.
+        """Open a store's live generation, and follow it.
+
+        A scan after an activation is answered by the new one; a generation that was repaired is opened again.
 
         Raises:
             StoreError: There is no store, or no generation in it yet.
             ModelError: Its model cannot be used.
         """
         opened = store if isinstance(store, Store) else Store.open(Path(store))
-        recognizer = cls(opened.open_generation(), options)
-        recognizer._store = opened
+        generation = opened.open_generation()
+        recognizer = cls(generation, options)
+        recognizer._followed = opened, generation
         return recognizer
 
     def __enter__(self) -> "Recognizer":
@@ -189,13 +192,18 @@ class Recognizer:
         return _Scan(self._current_session(), self.options).measure(image)
 
     def _current_session(self) -> "_Session":
-        if self._store is None or self._store.current() == self._session.catalogue.number:
+        if self._followed is None:
+            return self._session
+        store, generation = self._followed
+        if store.is_current(generation):
             return self._session
         with self._swapping:
-            if self._store.current() != self._session.catalogue.number:
-                catalogue = self._store.open_generation()
-                same = catalogue.model.feature_space == self._session.eye.feature_space
-                self._session = _Session.open(catalogue, self.options, self._session.eye if same else None)
+            store, generation = self._followed
+            if not store.is_current(generation):
+                generation = store.open_generation()
+                same = generation.model.feature_space == self._session.eye.feature_space
+                self._session = _Session.open(generation, self.options, self._session.eye if same else None)
+                self._followed = store, generation  # last: whoever sees it finds its session
             return self._session
 
 

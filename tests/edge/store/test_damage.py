@@ -78,6 +78,16 @@ def test_a_damaged_current_is_found_and_the_confirmed_generation_answers(content
     assert generation.degraded == "CURRENT is damaged"
 
 
+def test_a_lost_current_is_no_reason_to_open_the_same_generation_at_each_scan(two):
+    store, _ = two
+    (store.path / "CURRENT").unlink()
+    reader = Store.open(store.path)
+    answering = reader.open_generation()
+    assert reader.is_current(answering)
+    assert reader.current() == 1
+    assert not reader.is_current(reader.open_generation(1)), "one that was asked for by its number is not followed"
+
+
 def test_a_generation_that_was_only_prepared_never_answers(two):
     store, second = two
     second.deliver(store)

@@ -232,7 +232,7 @@ class Store:
         try:
             stat = (self.path / "CURRENT").stat()
         except OSError:
-            return None
+            return "lost"  # what answers then is found by `read_current`, and stays until there is a CURRENT again
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _open(self, number: int, signature: object = None) -> Generation:
