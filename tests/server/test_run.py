@@ -1,20 +1,22 @@
 """The main flow with real processes: init, import, run, enrol, publish, download, stop."""
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from urllib3.util.retry import Retry
 
 PATIENCE = 60.0  # s
+POLL = 0.1  # s
 
 
 @pytest.fixture
@@ -45,18 +47,26 @@ def server(tmp_path: Path, command: Callable[..., Any]) -> Iterator[tuple[str, "
     environment = {**os.environ, "SKUSCAN_SERVER_WEB_WORKERS": "1", "SKUSCAN_SERVER_WORKERS": "1"}
     process = subprocess.Popen([sys.executable, *arguments], env=environment)
     try:
+        wait_until_it_listens(process, port)
         yield f"http://127.0.0.1:{port}", process, key
     finally:
         process.terminate()
         process.wait(PATIENCE)
 
 
+def wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), PATIENCE):
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"the server ended with {process.wait(POLL)}")
+    pytest.fail(f"the server does not listen after {PATIENCE:g} s")
+
+
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    """Tries again while the server starts."""
     with requests.Session() as session:
-        adapter = requests.adapters.HTTPAdapter(max_retries=Retry(total=None, connect=12, backoff_factor=0.1))
-        session.mount("http://", adapter)
         yield session
 
 
