@@ -152,7 +152,7 @@ def _scan_views(
     shortlist = RecognizerOptions().shortlist
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue, RecognizerOptions(shortlist=shortlist + LOOK_ALIKES))
-    views, alike = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
+    views, look_alikes = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
     for number in range(views):
         progress(number, views)
         row, round_ = rows[number % len(rows)], number // len(rows)
@@ -161,9 +161,8 @@ def _scan_views(
         measured = recognizer.measure(field_view(picture, rng, VIEWS[number % len(VIEWS)]))
         group = _group(catalogue, sku)
         yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
-        others = [m for m in measured if not _is_same(m.sku, m.group, sku, group)]
-        while (rated := decider.rate(others[:shortlist])) and alike.are(row, rated[0].sku):
-            others = [m for m in others if m.sku != rated[0].sku]  # only an answer must be looked into: it is dear
+        alike = look_alikes.of(row, [m.sku for m in measured])
+        others = [m for m in measured if m.sku not in alike and not _is_same(m.sku, m.group, sku, group)]
         yield from _answer(decider, others[:shortlist], sku, group, absent=True)
     progress(views, views)
 
@@ -185,9 +184,14 @@ class _LookAlikes:
         self._options = options
         self._row_of = {catalogue.sku_of_row(row): row for row in range(_count(catalogue))}
 
-    def are(self, row: int, sku: str) -> bool:
-        """Whether a reference's keypoints lie on a SKU's package in the same arrangement."""
-        return self._compare(min(row, self._row_of[sku]), max(row, self._row_of[sku]))
+    def of(self, row: int, skus: Sequence[str]) -> set[str]:
+        """Those of some SKUs that look like a reference, or like one that looks like it."""
+        direct = {sku for sku in skus if self._are(row, self._row_of[sku])}
+        rest = (sku for sku in skus if sku not in direct)
+        return direct | {sku for sku in rest if any(self._are(self._row_of[sku], self._row_of[d]) for d in direct)}
+
+    def _are(self, row: int, other: int) -> bool:
+        return self._compare(min(row, other), max(row, other))
 
     @lru_cache(maxsize=COMPARISONS)  # noqa: B019 - lives as long as one calibration
     def _compare(self, row: int, other: int) -> bool:

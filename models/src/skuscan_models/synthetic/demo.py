@@ -48,6 +48,7 @@ DEMO_VIEW = replace(  # a customer who tries to be understood: most of the packa
     USUAL,
     scale=(0.7, 0.98),
     min_visible=0.92,
+    hand=0.4,
     tilt=18.0,
     any_way_up=0.0,
     bend=(0.0, 0.012),
