@@ -42,9 +42,10 @@ def made_up_scans(count: int, seed: int = 0) -> list[MeasuredScan]:
             measured.append(_measured(rng, other, rng.normal(0.68 if like else 0.5, 0.06), inliers))
         measured.sort(key=lambda m: -m.similarity)
         shown = "" if number % 10 == 9 else f"sku-{right}"
-        kept = tuple(m for m in measured if shown or m.sku != f"sku-{right}")
-        families = {m.sku: str(int(m.sku[4:]) // 2) for m in measured} | {"": ""}
-        scans.append(MeasuredScan("made-up", shown, kept, families))
+        left = [m for m in measured if m.sku != f"sku-{right}"]
+        foreign = [m for m in left if int(m.sku[4:]) // 2 != right // 2]
+        lists = (tuple(some[:SHORTLIST]) for some in (measured if shown else left, left, foreign))
+        scans.append(MeasuredScan("made-up", shown, str(right // 2), *lists))
     return scans
 
 
@@ -66,13 +67,16 @@ def coefficients(cases: list[Case]) -> DecisionCoefficients:
 
 def test_a_scan_gives_the_product_found_left_out_and_its_family_left_out() -> None:
     scan = next(scan for scan in made_up_scans(50) if scan.sku)
-    found, left_out, foreign = cases_of(scan)
-    assert found.truth == scan.sku
-    assert scan.sku not in {m.sku for m in left_out.candidates}
-    family = scan.families[scan.sku]
-    assert family not in {scan.families[m.sku] for m in foreign.candidates}
-    assert (found.foreign, left_out.foreign, foreign.foreign) == (False, False, True)
-    assert {len(c.candidates) for c in (found, left_out, foreign)} == {SHORTLIST}
+    assert cases_of(scan) == [
+        Case(scan, scan.without_family, "", foreign=True),
+        Case(scan, scan.without_product, "", foreign=False),
+        Case(scan, scan.whole, scan.sku, foreign=False),
+    ]
+
+
+def test_a_scan_of_nothing_is_foreign_and_no_more() -> None:
+    nothing = MeasuredScan("made-up", "", "", (), (), ())
+    assert cases_of(nothing) == [Case(nothing, (), "", foreign=True)]
 
 
 def test_no_weight_has_the_wrong_sign(coefficients: DecisionCoefficients) -> None:
@@ -119,7 +123,7 @@ def test_fusing_ranks_at_least_as_well_as_the_better_of_the_two(cases: list[Case
 def test_all_scans_of_a_product_are_in_one_fold() -> None:
     folds: dict[str, set[int]] = {}
     for scan in made_up_scans(200):
-        folds.setdefault(scan.sku, set()).add(fold_of(scan, 5))
+        folds.setdefault(scan.sku or scan.family, set()).add(fold_of(scan, 5))
     assert all(len(of_product) == 1 for of_product in folds.values())
     assert len(set.union(*folds.values())) == 5
 
@@ -156,7 +160,9 @@ def test_pictures_become_measured_scans(shared_data: Path, released_model: Model
     sizes = Sizes(1, 1, 4, 2, 1, 1, 2, 2, 1)
     scans = list(measured_scans(released_model, tmp_path, sizes, 0))
     assert [s.source for s in scans] == ["grozi"] * 3 + ["produce"] * 2 + ["boxes"] * 4 + ["drawn"] * 3
-    assert all(m.geometry is not None for s in scans for m in s.measured)
+    for scan in scans:
+        assert all(m.geometry is not None for m in (*scan.whole, *scan.without_product, *scan.without_family))
+        assert scan.sku not in {m.sku for m in (*scan.without_product, *scan.without_family)}
     assert sum(not s.sku for s in scans) == 3
 
 

@@ -66,13 +66,12 @@ class Examples:
 
 def cases_of(scan: MeasuredScan) -> list[Case]:
     """The cases that one scan gives."""
-    if not scan.sku:
-        return [Case(scan, scan.shortlist(), "", foreign=True)]
-    return [
-        Case(scan, scan.shortlist(), scan.sku, foreign=False),
-        Case(scan, scan.without_product(), "", foreign=False),
-        Case(scan, scan.without_family(), "", foreign=scan.source != ALIKE),
-    ]
+    cases = [Case(scan, scan.without_family, "", foreign=scan.source != ALIKE)]
+    if scan.family:
+        cases.append(Case(scan, scan.without_product, "", foreign=False))
+    if scan.sku:
+        cases.append(Case(scan, scan.whole, scan.sku, foreign=False))
+    return cases
 
 
 def examples_of(cases: Sequence[Case], options: FitOptions) -> Examples:
@@ -117,7 +116,7 @@ def fit(examples: Examples, options: FitOptions) -> DecisionCoefficients:
 
 def fold_of(scan: MeasuredScan, folds: int) -> int:
     """All scans of a product are in one fold."""
-    return zlib.crc32(f"{scan.source} {scan.sku}".encode()) % folds
+    return zlib.crc32(f"{scan.source} {scan.sku or scan.family}".encode()) % folds
 
 
 def out_of_fold(cases: Sequence[Case], options: FitOptions) -> Iterator[tuple[Case, Decider]]:

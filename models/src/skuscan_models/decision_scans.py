@@ -21,18 +21,20 @@ import numpy.typing as npt
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Measured
 from skuscan.embedding import quantize
-from skuscan.keypoints import pack
+from skuscan.index import LayeredIndex, Neighbour
+from skuscan.keypoints import Keypoints, pack, unpack
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.proto.catalogue_pb2 import Reference
-from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
+from skuscan.recognizer import Eye, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
+from skuscan.verification import verify_shortlist
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 
 SHORTLIST = RecognizerOptions().shortlist  # SKUs, as on a device
-SPARE = 4  # SKUs
+SPARE = 40  # further SKUs, so that a shortlist is full when a product and its near-duplicates are left out
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
 LARGEST_PHOTO = 640  # px
@@ -66,7 +68,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture to scan, and the product that it shows; None: nothing that any catalogue holds."""
+    """A picture to scan, and the product that it shows, in the catalogue or not; None: no product."""
 
     item: Item | None
     picture: Picture
@@ -74,32 +76,23 @@ class Photo:
 
 @dataclass(frozen=True)
 class MeasuredScan:
-    """One scan and what was measured of its nearest products.
+    """One scan against three catalogues, each with the shortlist that a recogniser would verify.
 
     Attributes:
         source: The catalogue's name.
         sku: What it shows; "" for nothing of this catalogue.
-        measured: The shortlist, nearest first, one longer than a recogniser's so that a product can be left out.
-        families: The family of each SKU in `measured`.
+        family: Of what it shows; "" for no product at all.
+        whole: Measured in the whole catalogue, nearest first.
+        without_product: As if the product were not in the catalogue; its near-duplicates are.
+        without_family: As if no product of its family were in the catalogue.
     """
 
     source: str
     sku: str
-    measured: tuple[Measured, ...]
-    families: Mapping[str, str]
-
-    def shortlist(self) -> tuple[Measured, ...]:
-        """As the recogniser sees it."""
-        return self.measured[:SHORTLIST]
-
-    def without_product(self) -> tuple[Measured, ...]:
-        """As if the product were not in the catalogue; its near-duplicates are."""
-        return tuple(m for m in self.measured if m.sku != self.sku)[:SHORTLIST]
-
-    def without_family(self) -> tuple[Measured, ...]:
-        """As if no product of its family were in the catalogue."""
-        family = self.families.get(self.sku, "")
-        return tuple(m for m in self.measured if self.families[m.sku] != family)[:SHORTLIST]
+    family: str
+    whole: tuple[Measured, ...]
+    without_product: tuple[Measured, ...]
+    without_family: tuple[Measured, ...]
 
 
 def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Iterator[MeasuredScan]:
@@ -139,15 +132,14 @@ def _boxes(folder: Path, sizes: Sizes, rng: np.random.Generator) -> tuple[list[I
     paths = find_pictures(folder)
     chosen = [paths[i] for i in rng.permutation(len(paths))[: sizes.boxes + sizes.boxes_left_out]]
     items = [Item(path.stem, _family(path.stem), load_picture(path)) for path in chosen]
-    kept, left_out = items[: sizes.boxes], items[sizes.boxes :]
-    shown = [*kept[: sizes.boxes_scanned], *left_out]
-    return kept, _photos(shown, {item.sku for item in left_out}, sizes.nothing, rng)
+    kept = items[: sizes.boxes]
+    return kept, _photos([*kept[: sizes.boxes_scanned], *items[sizes.boxes :]], sizes.nothing, rng)
 
 
 def _family(stem: str) -> str:
-    """Tea packages of one shelf, and volumes of one series, are near-duplicates; the other boxes are not."""
-    kind, _, rest = stem.partition("_")
-    return {"shelfcrop": kind, "manga": rest.split("_")[0]}.get(kind, stem)
+    """Games of one console share much of their design, as do snacks, teas and volumes of one series."""
+    kind, *rest = stem.split("_")
+    return "_".join((kind, *rest[:2])) if kind == "game" else kind
 
 
 def _drawn(sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
@@ -157,13 +149,13 @@ def _drawn(sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator
             product = design(0, int(family), variant)
             items.append(Item(product.sku, str(family), draw_front(product)))
     shown = [items[i] for i in rng.permutation(len(items))[: sizes.drawn_scans]]
-    return items, _photos(shown, set(), sizes.nothing, rng)
+    return items, _photos(shown, sizes.nothing, rng)
 
 
-def _photos(shown: Iterable[Item], foreign: set[str], nothings: int, rng: np.random.Generator) -> Iterator[Photo]:
+def _photos(shown: Iterable[Item], nothings: int, rng: np.random.Generator) -> Iterator[Photo]:
     for number, item in enumerate(shown):
         photo = _small(field_view(item.picture, rng, VIEWS[number % len(VIEWS)]), rng)
-        yield Photo(None if item.sku in foreign else item, photo)
+        yield Photo(item, photo)
     for number in range(nothings):
         yield Photo(None, _small(nothing(rng, VIEWS[number % len(VIEWS)]), rng))
 
@@ -176,15 +168,24 @@ def _measure(
     source: str, eye: Eye, model: Model, items: Sequence[Item], photos: Iterable[Photo]
 ) -> Iterator[MeasuredScan]:
     references = [_reference(eye, item, number) for number, item in enumerate(items)]
-    # Longer than a device's, so that it is still full when a product and its near-duplicates are left out.
-    options = RecognizerOptions(shortlist=SHORTLIST + SPARE)
-    recognizer = Recognizer(MemoryCatalogue(model, references), options, eye)
+    index = LayeredIndex.open(MemoryCatalogue(model, references))
+    keypoints = {reference.sku: unpack(reference.keypoints) for reference in references}
     families = {item.sku: item.family for item in items}
     for photo in photos:
-        measured = tuple(recognizer.measure(photo.picture))
-        sku = photo.item.sku if photo.item is not None else ""
-        of_measured = {m.sku: families[m.sku] for m in measured}
-        yield MeasuredScan(source, sku, measured, of_measured | {sku: families.get(sku, "")})
+        sku = photo.item.sku if photo.item is not None and photo.item.sku in families else ""
+        family = photo.item.family if photo.item is not None else ""
+        query = eye.keypoints.query(photo.picture)
+        nearest = index.search(eye.embedder.embed(photo.picture), SHORTLIST + SPARE)
+        lists = (nearest, [n for n in nearest if n.sku != sku], [n for n in nearest if families[n.sku] != family])
+        yield MeasuredScan(source, sku, family, *(_verified(eye, query, some, keypoints) for some in lists))
+
+
+def _verified(
+    eye: Eye, query: Keypoints, nearest: Sequence[Neighbour], keypoints: Mapping[str, Keypoints]
+) -> tuple[Measured, ...]:
+    shortlist = nearest[:SHORTLIST]
+    geometries = verify_shortlist(query, [keypoints[n.sku] for n in shortlist], eye.verification)
+    return tuple(Measured(n.sku, "", n.similarity, g) for n, g in zip(shortlist, geometries, strict=True))
 
 
 def _reference(eye: Eye, item: Item, number: int) -> Reference:
