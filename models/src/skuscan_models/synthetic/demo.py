@@ -39,6 +39,7 @@ from skuscan_models.synthetic.packaging import (
 from skuscan_models.synthetic.themes import Kind
 
 DEMO_SEED = 1
+DEMO_TAKE = 6  # which photo of each product the demo shows; `python -m tools.demo.takes` counts ten of them
 CURRENCY = "EUR"
 CATALOGUE_COLUMNS = ("sku", "name", "gtin", "group", "price", "currency", "image", "brand", "flavour", "size", "kind")
 PHOTO_COLUMNS = ("file", "sku")
@@ -67,7 +68,7 @@ DEMO_VIEW = replace(  # a customer who tries to be understood: most of the packa
 )
 
 _FAMILIES, _FLAVOURS = 8, 8  # near-duplicates in the demo
-_SINGLES = 2  # demo products without near-duplicates; the first is the one withdrawn later
+_SINGLES = 2  # demo products without near-duplicates; the last is the one withdrawn later
 _KNOWN_PHOTOS, _FOREIGN_PHOTOS = 20, 4
 _PRICE_RISE_MINOR = 30  # the demo's later change of a price
 _JPEG_QUALITY = 92
@@ -120,6 +121,14 @@ def photograph_product(product: ProductDesign, number: int, options: FieldViewOp
     return field_view(draw_front(product), rng, options, side)
 
 
+def demo_photos(seed: int = DEMO_SEED) -> list[tuple[ProductDesign, str]]:
+    """What the demo's 24 photos show, and the SKU to answer; "" for a product that the catalogue does not hold."""
+    products = demo_catalogue(seed)
+    kept = products[:-1]
+    known = [(product, product.sku) for product in _photographed(kept)]
+    return known + [(product, "") for product in foreign_products(_FOREIGN_PHOTOS, seed)]
+
+
 def write_demo(folder: Path, seed: int = DEMO_SEED, progress: Progress | None = None) -> DemoFiles:
     """Write the demo: catalogue, 24 photos, and its later change.
 
@@ -129,13 +138,11 @@ def write_demo(folder: Path, seed: int = DEMO_SEED, progress: Progress | None = 
         progress: Called after each picture.
     """
     products = demo_catalogue(seed)
-    kept, withdrawn = products[:-_SINGLES] + products[1 - _SINGLES :], products[-_SINGLES]
+    kept, withdrawn = products[:-1], products[-1]
     added = design(seed, _spread_families(seed, DEMO_FAMILIES, _FAMILIES + _SINGLES + 1)[-1], 0)
     tick = _Ticks(progress, len(products) + _KNOWN_PHOTOS + _FOREIGN_PHOTOS + 3)
     catalogue = _write_products(folder, products, tick)
-    known = [(product, product.sku) for product in _photographed(kept)]
-    foreign = [(product, "") for product in foreign_products(_FOREIGN_PHOTOS, seed)]
-    photos = _write_photos(folder, known + foreign, tick)
+    photos = _write_photos(folder, demo_photos(seed), tick)
     change = folder / "change"
     raised = kept[0]
     return DemoFiles(
@@ -248,7 +255,7 @@ def _drawn(products: Sequence[ProductDesign], processes: int) -> Iterator[bytes]
 
 
 def _front_jpeg(product: ProductDesign) -> bytes:
-    return _jpeg(draw_front(product))
+    return encode_jpeg(draw_front(product))
 
 
 def _write_photos(folder: Path, photos: Iterable[tuple[ProductDesign, str]], tick: _Ticks) -> Path:
@@ -256,7 +263,7 @@ def _write_photos(folder: Path, photos: Iterable[tuple[ProductDesign, str]], tic
     rows = []
     for number, (product, sku) in enumerate(photos, start=1):
         file = f"photos/{number:02d}.jpg"
-        (folder / file).write_bytes(_jpeg(photograph_product(product, number)))
+        (folder / file).write_bytes(encode_jpeg(photograph_product(product, DEMO_TAKE)))
         rows.append((file, sku))
         tick()
     return _write_csv(folder / "photos.csv", PHOTO_COLUMNS, rows)
@@ -290,6 +297,7 @@ def _price(minor: int) -> str:
     return f"{minor // 100}.{minor % 100:02d}"
 
 
-def _jpeg(picture: Picture) -> bytes:
+def encode_jpeg(picture: Picture) -> bytes:
+    """A file's bytes, as the demo writes them."""
     _, data = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return data.tobytes()
