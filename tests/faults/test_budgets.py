@@ -1,0 +1,41 @@
+"""Promises with a time or a size. They need a quiet machine, so `make faults` asserts them and `make test` does not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import device, features
+
+REFERENCES = 10_000
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[device.DeviceNumbers]:
+    yield device.measure(Path(tmp_path_factory.mktemp("device")), REFERENCES)
+
+
+def test_a_scan_takes_at_most_four_yardsticks(numbers: device.DeviceNumbers) -> None:
+    assert numbers.scan_yardsticks <= 4
+
+
+def test_search_verification_and_decision_take_at_most_one_yardstick(numbers: device.DeviceNumbers) -> None:
+    assert numbers.after_embedding_yardsticks <= 1
+
+
+def test_a_scanning_process_stays_under_200_mb(numbers: device.DeviceNumbers) -> None:
+    assert numbers.rss_mb < 200
+
+
+def test_a_cold_start_is_quick(numbers: device.DeviceNumbers) -> None:
+    assert numbers.import_seconds < 0.3
+    assert numbers.identify_seconds < 1
+
+
+def test_a_reference_fits_its_budget_on_the_wire_and_on_disk(numbers: device.DeviceNumbers) -> None:
+    assert numbers.wire_bytes <= 8_000
+    assert numbers.disk_bytes <= 16_000
+
+
+def test_a_reference_pictures_features_take_at_most_three_yardsticks() -> None:
+    assert features.measure()["features_yardsticks"] <= 3
