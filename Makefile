@@ -31,7 +31,7 @@ demo: $(ENV)  ## the main job from end to end: server, catalogue, bundle, device
 	$(BIN)/python -m tools.demo
 
 test: lint  ## every check and the whole test suite, with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=10 $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=10 --ignore tests/faults $(TESTS)
 
 lint: $(ENV)  ## formatting, style, types, directions of imports
 	$(BIN)/ruff format --check .

@@ -1,6 +1,5 @@
 """Promises with a time or a size. They need a quiet machine, so `make faults` asserts them and `make test` does not."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ REFERENCES = 10_000
 
 
 @pytest.fixture(scope="module")
-def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[device.DeviceNumbers]:
-    yield device.measure(Path(tmp_path_factory.mktemp("device")), REFERENCES)
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> device.DeviceNumbers:
+    return device.measure(Path(tmp_path_factory.mktemp("device")), REFERENCES)
 
 
 def test_a_scan_takes_at_most_four_yardsticks(numbers: device.DeviceNumbers) -> None:
