@@ -20,7 +20,7 @@ BLOCK_ROWS = 256  # rows compared at once: at 100,000 references a block takes 1
 class PairOptions:
     """What makes two SKUs a pair."""
 
-    minimum_similarity: float = 0.90  # cosine of their nearest references
+    minimum_similarity: float = 0.70  # cosine; drawn near-duplicates: 0.79 in the middle, unrelated ones: below 0.64
     per_sku: int = 8  # nearest SKUs that a SKU is paired with
 
 
