@@ -6,13 +6,11 @@ Exit codes: 0 done; 1 the command worked and what it looked at is not well (`doc
 2 an error of the caller or the surroundings, said in one line; 130 stopped by Ctrl-C.
 """
 
-import importlib
 import os
-import sys
 
 import click
 
-from skuscan.errors import SkuscanError
+from skuscan.cli.entry import LazyGroup, start
 
 # Matrices here are small: a second BLAS thread gains nothing on an idle machine, and on a busy one its spinning made a
 # scan four times dearer. numpy reads this when it is first imported.
@@ -21,23 +19,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 COMMANDS = ("enrol", "sync", "identify", "status", "doctor", "bench")
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are modules of this package, imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which a person meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the command's module."""
-        if name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"skuscan.cli.{name}").command
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    modules={name: f"skuscan.cli.{name}" for name in COMMANDS},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="skuscan", prog_name="skuscan")
 def cli() -> None:
     """Which product is this? Answered on this device, offline.
@@ -51,15 +37,5 @@ def cli() -> None:
 
 
 def main() -> None:
-    """The entry point: one line and exit 2 for a SkuscanError, a traceback for a bug."""
-    try:
-        status = cli(standalone_mode=False)
-    except SkuscanError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+    """The entry point."""
+    start(cli)

@@ -3,13 +3,11 @@
 Exit codes: 0 done; 2 an error of the caller or the surroundings, said in one line; 130 stopped by Ctrl-C.
 """
 
-import importlib
-import sys
 from pathlib import Path
 
 import click
 
-from skuscan.errors import SkuscanError
+from skuscan.cli.entry import LazyGroup, start
 
 COMMANDS = {  # name: module, in the order in which a person meets them
     "init": "init",
@@ -24,23 +22,11 @@ COMMANDS = {  # name: module, in the order in which a person meets them
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are modules of this package, imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which a person meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the command's module."""
-        if name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"skuscan_server.cli.{COMMANDS[name]}").command
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    modules={name: f"skuscan_server.cli.{module}" for name, module in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="skuscan-server", prog_name="skuscan-server")
 @click.option(
     "--data",
@@ -63,15 +49,5 @@ def cli(ctx: click.Context, data: Path | None) -> None:
 
 
 def main() -> None:
-    """The entry point: one line and exit 2 for a SkuscanError, a traceback for a bug."""
-    try:
-        status = cli(standalone_mode=False)
-    except SkuscanError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+    """The entry point."""
+    start(cli)
