@@ -43,19 +43,22 @@ def write_records(folder: Path, model: Model) -> None:
 
 
 def answers(folder: Path, model: Model) -> dict[str, npt.NDArray[np.generic]]:
-    """Arrays by name: `runtime`, `names`, `embeddings`, `decisions`, and each photo's `<name>/points` and `/bits`."""
+    """Arrays by name: `runtime`, `names`, `embeddings`, `decisions`, `probabilities`, `threshold`, and of each photo
+    `<name>/points` and `<name>/bits`.
+    """
     records = [Reference.FromString(path.read_bytes()) for path in sorted((folder / "records").iterdir())]
     recognizer = Recognizer(MemoryCatalogue(model, records))
     embedder = Embedder.open(model, RuntimeOptions())
     extractor = KeypointExtractor(model.artifact.keypoints)
     paths = sorted((folder / "queries").iterdir())
     out: dict[str, npt.NDArray[np.generic]] = {}
-    embeddings, decisions = [], []
+    embeddings, decisions, probabilities = [], [], []
     for path in paths:
         rgb = load_picture(path)
         embeddings.append(embedder.embed(rgb))
         decision = recognizer.identify(path).decision
         decisions.append(json.dumps([decision.kind, *decision.skus]))
+        probabilities.append(decision.probability)
         keypoints = extractor.query(rgb)
         out[f"{path.name}/points"] = np.column_stack([keypoints.xy, keypoints.octaves]).astype(np.float32)
         out[f"{path.name}/bits"] = keypoints.descriptors
@@ -65,6 +68,8 @@ def answers(folder: Path, model: Model) -> dict[str, npt.NDArray[np.generic]]:
         "names": np.array([path.name for path in paths]),
         "embeddings": np.stack(embeddings),
         "decisions": np.array(decisions),
+        "probabilities": np.array(probabilities),
+        "threshold": np.array(model.artifact.decision.match_probability),
         **out,
     }
 
