@@ -67,5 +67,6 @@ class FeatureExtractor:
 
 def _sharpness(rgb: npt.NDArray[np.uint8]) -> float:
     """Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy": the variance of the Laplacian."""
-    grey = cv2.cvtColor(fit_longest_side(rgb, SHARPNESS_SIDE), cv2.COLOR_RGB2GRAY)
+    full = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    grey = fit_longest_side(full, SHARPNESS_SIDE)  # one channel to scale, not three
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())

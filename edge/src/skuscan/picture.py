@@ -98,11 +98,11 @@ def fit_longest_side(rgb: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.ui
     ORB's patches have a fixed size in px, so a small crop must be brought to the scale of the reference to match it.
 
     Args:
-        rgb: (H, W, 3) uint8.
+        rgb: (H, W, 3) uint8, or (H, W) uint8 grey.
         side: px.
 
     Returns:
-        (h, w, 3) uint8 with max(h, w) == side and min(h, w) >= 1; the picture itself when it has that size already.
+        uint8 of as many channels, (h, w) with max(h, w) == side and min(h, w) >= 1; the picture itself when it has that size already.
     """
     height, width = rgb.shape[:2]
     longest = max(height, width)
