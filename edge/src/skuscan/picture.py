@@ -102,7 +102,7 @@ def fit_longest_side(rgb: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.ui
         side: px.
 
     Returns:
-        uint8 of as many channels, (h, w) with max(h, w) == side and min(h, w) >= 1; the picture itself when it has that size already.
+        uint8 of as many channels, max(h, w) == side and min(h, w) >= 1; the picture itself when it has that size.
     """
     height, width = rgb.shape[:2]
     longest = max(height, width)
