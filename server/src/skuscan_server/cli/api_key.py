@@ -2,9 +2,10 @@
 
 import click
 
+from skuscan.cli.options import echo_json, json_option
 from skuscan_server.access.operators import KEY_NAME_LENGTH, Role, create_api_key
 from skuscan_server.catalogue.products import audit
-from skuscan_server.cli.common import actor, echo_json, json_option, services_of
+from skuscan_server.cli.common import actor, services_of
 from skuscan_server.errors import CatalogueError
 
 

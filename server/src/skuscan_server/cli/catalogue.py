@@ -6,9 +6,10 @@ from pathlib import Path
 import click
 from sqlalchemy import func, select
 
+from skuscan.cli.options import echo_json, json_option
 from skuscan_server.catalogue import csv_import, folder_import, products
 from skuscan_server.catalogue.values import PRICE, money
-from skuscan_server.cli.common import actor, echo_json, json_option, progress_bar, services_of
+from skuscan_server.cli.common import actor, progress_bar, services_of
 from skuscan_server.db.models import Product, Reference
 
 

@@ -1,7 +1,6 @@
 """What several commands share."""
 
 import getpass
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,19 +35,9 @@ def log_to_stderr() -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def json_option(function: Function) -> Function:
-    """`--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
-
-
 def assortment_option(function: Function) -> Function:
     """`--assortment NAME`."""
     return click.option("--assortment", default=DEFAULT, show_default=True, help="Whose.")(function)
-
-
-def echo_json(value: object) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def actor() -> str:

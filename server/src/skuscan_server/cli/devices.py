@@ -3,9 +3,10 @@
 import click
 from sqlalchemy import select
 
+from skuscan.cli.options import echo_json, json_option
 from skuscan_server.access.devices import revoke as revoke_device
 from skuscan_server.catalogue.products import audit
-from skuscan_server.cli.common import actor, echo_json, json_option, services_of
+from skuscan_server.cli.common import actor, services_of
 from skuscan_server.db.models import Device
 
 

@@ -2,9 +2,10 @@
 
 import click
 
+from skuscan.cli.options import echo_json, json_option
 from skuscan_server.access.devices import create_enrolment_token
 from skuscan_server.catalogue.products import audit
-from skuscan_server.cli.common import actor, assortment_option, echo_json, json_option, services_of
+from skuscan_server.cli.common import actor, assortment_option, services_of
 
 
 @click.command("enrol-token")

@@ -2,7 +2,8 @@
 
 import click
 
-from skuscan_server.cli.common import config_of, echo_json, json_option
+from skuscan.cli.options import echo_json, json_option
+from skuscan_server.cli.common import config_of
 from skuscan_server.services import Services
 
 

@@ -4,8 +4,9 @@ from dataclasses import asdict
 
 import click
 
+from skuscan.cli.options import echo_json, json_option
 from skuscan_server.builder.publish import BASE, DELTA
-from skuscan_server.cli.common import assortment_option, echo_json, json_option, progress_bar, services_of
+from skuscan_server.cli.common import assortment_option, progress_bar, services_of
 
 BUILDER_WAIT = 600.0  # s, for a publication that the scheduler is making
 
