@@ -90,6 +90,23 @@ class Keypoints:
 
 
 @dataclass(frozen=True)
+class ExaminedReference:
+    """A reference's keypoints, and what their choice showed of the picture.
+
+    Attributes:
+        keypoints: Those kept, best first.
+        survived: (N,) bool: which of them a drawn view showed again.
+        grey: (H, W) uint8, the picture as it was looked at.
+        package: (x, y, width, height), px in `grey`: the box of all that is not plain background around a cut-out.
+    """
+
+    keypoints: Keypoints
+    survived: npt.NDArray[np.bool_]
+    grey: Grey
+    package: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
 class DrawnView:
     """One cheap field view of a reference: turned, squeezed along an axis as by a tilt, shrunk, blurred."""
 
@@ -157,12 +174,24 @@ class KeypointExtractor:
         Args:
             rgb: (H, W, 3) uint8.
         """
+        return self.examine(rgb).keypoints
+
+    def examine(self, rgb: ByteArray) -> ExaminedReference:
+        """The same keypoints, and what their choice showed of the picture.
+
+        Args:
+            rgb: (H, W, 3) uint8.
+        """
         grey = self._grey(rgb)
+        background = _background(grey)
+        x, y, width, height = cv2.boundingRect(1 - background)
         candidates = self._detect(grey, self._spec.candidate_keypoints)
         if not len(candidates):
-            return candidates
-        worth = self._survivals(grey, candidates) * (1 - _background_share(grey, candidates, self._spec.scale_factor))
-        return candidates.take(_spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection))
+            return ExaminedReference(candidates, np.zeros(0, np.bool_), grey, (x, y, width, height))
+        views = self._survivals(grey, candidates)
+        worth = views * (1 - _background_share(background, candidates, self._spec.scale_factor))
+        kept = _spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection)
+        return ExaminedReference(candidates.take(kept), views[kept] >= 1, grey, (x, y, width, height))
 
     def _grey(self, rgb: ByteArray) -> Grey:
         fitted = fit_longest_side(rgb, self._spec.longest_side)
@@ -297,17 +326,23 @@ def _found_again(
     return found
 
 
-def _background_share(grey: Grey, keypoints: Keypoints, scale_factor: float) -> FloatArray:
-    """(N,) float32: the share of a keypoint's patch that is the plain background around a cut-out.
+def _background(grey: Grey) -> Grey:
+    """(H, W) uint8: 1 in the plain background around a cut-out, else 0.
 
-    The background is what a flood from the four corners reaches without leaving a corner's own grey.
+    It is what a flood from the four corners reaches without leaving a corner's own grey.
     """
     height, width = grey.shape
     flooded = np.zeros((height + 2, width + 2), np.uint8)
     flags = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | (1 << 8)
     for corner in ((0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)):
         cv2.floodFill(grey, flooded, corner, 0, _PLAIN_RANGE, _PLAIN_RANGE, flags)
-    sums = cv2.integral(flooded[1:-1, 1:-1])
+    return flooded[1:-1, 1:-1]
+
+
+def _background_share(background: Grey, keypoints: Keypoints, scale_factor: float) -> FloatArray:
+    """(N,) float32: the share of a keypoint's patch that is plain background."""
+    height, width = background.shape
+    sums = cv2.integral(background)
     half = (PATCH_SIZE / 2) * scale_factor ** keypoints.octaves.astype(np.float32)[:, None]
     limits = np.array([width, height])
     x0, y0 = np.clip(np.rint(keypoints.xy - half), 0, limits).astype(np.intp).T
