@@ -35,15 +35,18 @@ def report(shop: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 def test_the_report_has_every_number_with_its_interval(report: dict[str, Any]) -> None:
     assert report["n"] == 4
     assert report["references"] == 12 + 2
-    rates = ("recall_at_1", "recall_at_5", "shortlist_recall_at_20", "coverage", "precision", "false_accept_rate")
+    rates = [name.removesuffix("_interval") for name in report if name.endswith("_interval")]
+    assert {"recall_at_1", "shortlist_recall_at_10", "coverage", "precision", "false_accept_rate"} <= set(rates)
     for name in rates:
         if report[name] is not None:
             low, high = report[f"{name}_interval"]
             assert 0 <= low <= report[name] <= high <= 1
+    assert 0 <= report["ece"] <= 1
+    assert report["auroc"] >= 0.5
     assert report["latency_ms"]["p50"] <= report["latency_ms"]["p95"]
     assert 3_000 < report["bytes_per_reference"] < 8_000
-    assert set(report["ablation"]) == {"embedding", "orb", "embedding_orb"}
-    assert report["ablation"]["embedding_orb"]["recall_at_1"] == report["recall_at_1"]
+    assert set(report["ablation"]) == {"embedding", "orb", "embedding_orb", "decision"}
+    assert report["ablation"]["decision"]["recall_at_1"] == report["recall_at_1"]
 
 
 def test_noise_is_never_matched(report: dict[str, Any]) -> None:

@@ -1,14 +1,12 @@
 """The evaluation's numbers, against hand-worked ones."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan_server.evaluation.metrics import QueryOutcome, Rate, summary, ungrouped
-
-
-def outcome(truth: str | None, decision: str, ranked: tuple[str, ...], shortlist: tuple[str, ...] = ()) -> QueryOutcome:
-    return QueryOutcome("q.jpg", truth, decision, ranked, shortlist or ranked, 10.0)
+from skuscan_server.evaluation.metrics import Rate, auroc, average_precision, coverage_curve, ndcg
 
 
 def test_the_wilson_interval_agrees_with_a_worked_example() -> None:
@@ -31,31 +29,32 @@ def test_a_rate_of_nothing_has_no_value() -> None:
     assert Rate(0, 0).interval is None
 
 
-def test_skus_of_one_group_count_as_one_answer() -> None:
-    assert ungrouped(["a-30g", "b", "a-90g", "c"], {"a-30g": "a", "a-90g": "a"}) == ("a", "b", "c")
+def test_with_one_right_answer_average_precision_is_one_over_its_rank() -> None:
+    assert average_precision("b", ("a", "b", "c")) == 0.5
+    assert average_precision("x", ("a", "b", "c")) == 0.0
 
 
-def test_the_summary_counts_what_its_names_say() -> None:
-    report = summary(
-        [
-            outcome("a", "match", ("a", "b")),
-            outcome("a", "match", ("b", "a")),
-            outcome("a", "unknown", ("b", "c", "d", "e", "f", "a"), ("x",)),
-            outcome("a", "ambiguous", ("a",)),
-        ],
-        [outcome(None, "match", ("a",)), outcome(None, "unknown", ())],
-    )
-    assert report["n"] == 4
-    assert report["recall_at_1"] == 0.5
-    assert report["recall_at_5"] == 0.75
-    assert report["shortlist_recall_at_20"] == 0.75
-    assert report["coverage"] == 0.5
-    assert report["precision"] == 0.5
-    assert report["false_accept_rate"] == 0.5
-    assert report["latency_ms"] == {"p50": 10.0, "p95": 10.0}
+def test_ndcg_falls_with_the_logarithm_of_the_rank_and_ends_at_its_depth() -> None:
+    assert ndcg("a", ("a", "b"), 5) == 1.0
+    assert ndcg("c", ("a", "b", "c"), 5) == pytest.approx(1 / math.log2(4))
+    assert ndcg("c", ("a", "b", "c"), 2) == 0.0
 
 
-def test_without_negatives_the_false_accept_rate_is_null() -> None:
-    report = summary([outcome("a", "match", ("a",))], [])
-    assert report["false_accept_rate"] is None
-    assert report["false_accept_rate_interval"] is None
+def test_auroc_counts_the_pairs_in_the_right_order_and_ties_half() -> None:
+    # Pairs: 0.9 beats both; 0.5 beats 0.1 and ties with 0.5: (2 + 1.5) of 4.
+    assert auroc([0.9, 0.5], [0.5, 0.1]) == pytest.approx(3.5 / 4)
+    assert auroc([0.9], []) is None
+
+
+def test_the_curve_accepts_from_the_most_probable_answer_down_to_all() -> None:
+    points = coverage_curve([0.9, 0.2, 0.6, 0.6], [True, False, True, False])
+    found = [(point.threshold, point.coverage, point.precision) for point in points]
+    assert found == [(0.9, 0.25, 1.0), (0.6, 0.75, pytest.approx(2 / 3)), (0.2, 1.0, 0.5)]
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=300))
+def test_the_curve_ends_at_full_coverage_with_the_overall_share(scored: list[tuple[float, bool]]) -> None:
+    points = coverage_curve([score for score, _ in scored], [right for _, right in scored])
+    assert points[-1].coverage == 1.0
+    assert points[-1].precision == pytest.approx(sum(right for _, right in scored) / len(scored))
+    assert [point.coverage for point in points] == sorted(point.coverage for point in points)

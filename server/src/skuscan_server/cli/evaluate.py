@@ -14,7 +14,11 @@ from skuscan_server.cli.common import config_of, progress_bar
 if TYPE_CHECKING:
     from skuscan_server.evaluation.run import Step
 
-RATES = ("recall_at_1", "recall_at_5", "shortlist_recall_at_20", "coverage", "precision", "false_accept_rate")
+RATES = (
+    *("recall_at_1", "recall_at_5", "shortlist_recall_at_10", "shortlist_recall_at_20"),
+    *("coverage", "precision", "ambiguous_rate", "short_list_precision", "false_accept_rate"),
+)
+NUMBERS = ("map", "ndcg_at_5", "auroc", "ece")
 MISTAKES_FOLDER = Path("build") / "mistakes"
 
 
@@ -77,7 +81,8 @@ def _progress() -> "Iterator[Step]":
 def _lines(report: dict[str, Any]) -> list[str]:
     lines = [f"{report['n']} queries, {report['references']} references, {report['negatives']} negatives"]
     lines += [f"{name:<24}{_rate(report, name)}" for name in RATES]
-    lines += [f"recall_at_1, {name:<11}{_rate(part, 'recall_at_1')}" for name, part in report["ablation"].items()]
+    lines += [f"{name:<24}{report[name]:.3f}" for name in NUMBERS if report[name] is not None]
+    lines += [f"{'recall_at_1, ' + name:<28}{_rate(part, 'recall_at_1')}" for name, part in report["ablation"].items()]
     latency = report["latency_ms"]
     lines.append(f"{'latency_ms':<24}p50 {latency['p50']:.0f}, p95 {latency['p95']:.0f}")
     lines.append(f"{'bytes_per_reference':<24}{report['bytes_per_reference']:.0f}")

@@ -6,6 +6,7 @@ device's, over HTTP on loopback. What is measured is therefore what a shop would
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +26,9 @@ ACTOR = "evaluation"  # in the audit log
 TOKEN_DAYS = 1.0
 
 
-def provision(plan: ImportPlan, config: ServerConfig, store: Path, progress: Progress) -> Store:
+def provision(
+    plan: ImportPlan, config: ServerConfig, store: Path, progress: Progress, executor: Executor | None = None
+) -> Store:
     """Set a server up in `config.data_folder`, publish the plan's catalogue, and sync a new device from it.
 
     Args:
@@ -33,11 +36,12 @@ def provision(plan: ImportPlan, config: ServerConfig, store: Path, progress: Pro
         config: With an empty data folder.
         store: Where the device's store will be.
         progress: Told of reference pictures done, of how many.
+        executor: What computes features; None: processes of the server's own.
 
     Raises:
         SkuscanError: As any of these steps does.
     """
-    services = Services(config)
+    services = Services(config, executor)
     services.set_up()
     done = 0
 

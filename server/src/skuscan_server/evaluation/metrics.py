@@ -1,4 +1,4 @@
-"""What an evaluation reports, from the answers to its queries. Pure.
+"""Numbers that judge answers: rates with intervals, ranks, separation, calibration. Pure.
 
 A rate comes with its Wilson score interval (Wilson 1927, "Probable inference, the law of succession, and statistical
 inference") at 95%, which stays honest for few queries and for rates near 0 and 1.
@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 Z_95 = 1.959963984540054  # the normal quantile of a two-sided 95% interval
+CURVE_POINTS = 50  # of a coverage and precision curve
 
 
 @dataclass(frozen=True)
@@ -47,63 +49,60 @@ class Rate:
         return max(0.0, centre - half), min(1.0, centre + half)
 
 
-@dataclass(frozen=True)
-class QueryOutcome:
-    """What one query picture got. SKUs stand for their groups already.
-
-    Attributes:
-        file: The picture.
-        truth: Its SKU; None for a negative.
-        decision: `match`, `ambiguous` or `unknown`.
-        ranked: The answers, best first, each SKU or group once.
-        shortlist: The embedding's shortlist, best first.
-        milliseconds: Of `identify`, decoding included.
-    """
-
-    file: str
-    truth: str | None
-    decision: str
-    ranked: tuple[str, ...]
-    shortlist: tuple[str, ...]
-    milliseconds: float
-
-    def right_within(self, count: int) -> bool:
-        """Whether the truth is among the first `count` answers."""
-        return self.truth in self.ranked[:count]
-
-
-def ungrouped(skus: Iterable[str], group_of: dict[str, str]) -> tuple[str, ...]:
-    """Replace SKUs by their groups and keep each the first time it comes."""
-    return tuple(dict.fromkeys(group_of.get(sku, sku) for sku in skus))
-
-
-def summary(queries: Sequence[QueryOutcome], negatives: Sequence[QueryOutcome]) -> dict[str, object]:
-    """The report's numbers.
-
-    Returns:
-        `n` and, for every rate, its value under its name and `[low, high]` under `<name>_interval`; None without data.
-    """
-    answered = [q for q in queries if q.decision == "match"]
-    rates = {
-        "recall_at_1": Rate.of(q.right_within(1) for q in queries),
-        "recall_at_5": Rate.of(q.right_within(5) for q in queries),
-        "shortlist_recall_at_20": Rate.of(q.truth in q.shortlist[:20] for q in queries),
-        "coverage": Rate(len(answered), len(queries)),
-        "precision": Rate.of(q.right_within(1) for q in answered),
-        "false_accept_rate": Rate.of(q.decision == "match" for q in negatives),
-    }
-    report: dict[str, object] = {"n": len(queries), "negatives": len(negatives)}
-    for name, rate in rates.items():
-        report |= rate_fields(name, rate)
-    times = [q.milliseconds for q in queries]
-    report["latency_ms"] = {
-        "p50": float(np.percentile(times, 50)) if times else None,
-        "p95": float(np.percentile(times, 95)) if times else None,
-    }
-    return report
-
-
 def rate_fields(name: str, rate: Rate) -> dict[str, object]:
-    """`{name: value, name_interval: [low, high]}`."""
+    """`{name: value, name_interval: [low, high]}`; None without data."""
     interval = rate.interval
     return {name: rate.value, f"{name}_interval": list(interval) if interval else None}
+
+
+def average_precision(truth: str | None, ranking: Sequence[str]) -> float:
+    """Of one query with one right answer: 1 / its rank; 0 when the ranking ends before it."""
+    return 1 / (ranking.index(truth) + 1) if truth in ranking else 0.0
+
+
+def ndcg(truth: str | None, ranking: Sequence[str], depth: int) -> float:
+    """Of one query with one right answer: 1 / log2(1 + rank) down to a depth (Jarvelin and Kekalainen 2002)."""
+    return 1 / math.log2(ranking.index(truth) + 2) if truth in ranking[:depth] else 0.0
+
+
+def auroc(known: Sequence[float], unknown: Sequence[float]) -> float | None:
+    """How often a known scan has the higher score than an unknown one, ties counted half; None without either.
+
+    This is the area under the ROC curve (Hanley and McNeil 1982).
+    """
+    if not known or not unknown:
+        return None
+    ordered = np.sort(np.asarray(unknown, np.float64))
+    scores = np.asarray(known, np.float64)
+    below, up_to = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / (2 * len(ordered)))
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """What an acceptance threshold gives.
+
+    Attributes:
+        threshold: Answers of at least this probability are accepted.
+        coverage: Share of the queries accepted.
+        precision: Share of those that are right.
+    """
+
+    threshold: float
+    coverage: float
+    precision: float
+
+
+def coverage_curve(probabilities: Sequence[float], right: Sequence[bool]) -> list[CurvePoint]:
+    """Coverage and precision over all thresholds (El-Yaniv and Wiener 2010), from few accepted to all of them."""
+    if not probabilities:
+        return []
+    scores: npt.NDArray[np.float64] = np.asarray(probabilities, np.float64)
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(np.asarray(right, np.bool_)[order])
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))  # equal scores are accepted together
+    chosen = ends[np.unique(np.linspace(0, len(ends) - 1, min(CURVE_POINTS, len(ends))).round().astype(int))]
+    return [
+        CurvePoint(float(scores[order[end]]), float((end + 1) / len(scores)), float(hits[end] / (end + 1)))
+        for end in chosen
+    ]
