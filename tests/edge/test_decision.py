@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan.decision import FEATURE_SIGNS, Decider, Evidence, Measured, Rated, compare, features
+from skuscan.decision import FEATURE_SIGNS, Decider, Evidence, Measured, Rated, ahead, compare, features
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.verification import Geometry
 
@@ -199,3 +199,24 @@ def test_a_logit_beyond_floating_point_is_still_a_probability() -> None:
     for intercept in (-1e6, 1e6):
         decider = Decider(DecisionCoefficients(intercept=intercept), UNFITTED)
         assert decider.probability(Evidence(0.0, 0.0)) in (0.0, pytest.approx(0.0, abs=1e-300), 1.0)
+
+
+def test_the_operators_threshold_holds_where_there_were_too_few_references_to_fit_on(decider: Decider) -> None:
+    rated = decider.rate([Measured("a", "", 0.8, geometry(60))])
+    assert decider.decide(rated, no_pairs).kind == "match"
+    stricter = Decider(COEFFICIENTS, Calibration(spread=1.0, match_probability=0.99999))
+    assert stricter.decide(rated, no_pairs).kind == "unknown"
+
+
+def test_an_empty_calibration_is_the_models_own_decision() -> None:
+    measured = [Measured("a", "", 0.8, geometry(60)), Measured("b", "", 0.7, geometry(3))]
+    assert Decider(COEFFICIENTS, Calibration()).rate(measured) == Decider(COEFFICIENTS, Calibration(spread=1)).rate(
+        measured
+    )
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_being_ahead_is_the_difference_of_the_probabilities_of_two(logit: float, other: float) -> None:
+    odds = math.exp(logit - other)
+    assert ahead(logit, other) == pytest.approx((odds - 1) / (odds + 1), abs=1e-9)
+    assert ahead(logit, other) == -ahead(other, logit)

@@ -112,6 +112,17 @@ class Decision:
     probability: float
 
 
+def ahead(logit: float, other: float) -> float:
+    """How far one candidate is ahead of another: what margins are of, -1 to 1.
+
+    If it is one of the two, it is the difference of their probabilities. That of their own probabilities would call two
+    products ambiguous that are both nearly certain by themselves, though one is a hundred times likelier than the
+    other. An assortment's calibration has no part in it: its line is fitted on whether there is a match at all, and
+    says nothing about which of two it is; pairs have margins of their own for that.
+    """
+    return math.tanh((logit - other) / 2)
+
+
 def compare(candidates: Sequence[Measured]) -> list[Evidence]:
     """The evidence of each candidate beside its rivals, in the order given."""
     evidence = []
@@ -163,16 +174,15 @@ class Decider:
 
     Args:
         coefficients: Of the model's artefact.
-        calibration: Of the generation; when it was fitted on no references, the model's own decision holds.
+        calibration: Of the generation; of an empty one, the model's own decision holds.
     """
 
     def __init__(self, coefficients: DecisionCoefficients, calibration: Calibration) -> None:
-        fitted = calibration.references > 0
         self._intercept = coefficients.intercept
         self._weights = dict(coefficients.weights)
-        self._offset = calibration.offset if fitted else 0.0
-        self._spread = calibration.spread if fitted else 1.0
-        self._match_probability = calibration.match_probability if fitted else coefficients.match_probability
+        self._offset = calibration.offset
+        self._spread = calibration.spread or 1.0
+        self._match_probability = calibration.match_probability or coefficients.match_probability
         self._ambiguous_margin = coefficients.ambiguous_margin
         self._skip_logit = coefficients.skip_verification_logit
 
@@ -218,15 +228,7 @@ class Decider:
 
     def _is_close(self, best: Rated, other: Rated, pair_margin: Callable[[str, str], float]) -> bool:
         margin = pair_margin(best.sku, other.sku) or self._ambiguous_margin
-        return not _is_same(best, other) and self._ahead(best, other) < margin
-
-    def _ahead(self, best: Rated, other: Rated) -> float:
-        """If it is one of the two: by how much the first is more probable, 0 to 1.
-
-        The difference of their own probabilities would call two products ambiguous that are both nearly certain by
-        themselves, though one is a hundred times likelier than the other.
-        """
-        return math.tanh(self._spread * (best.logit - other.logit) / 2)
+        return not _is_same(best, other) and ahead(best.logit, other.logit) < margin
 
     def _calibrated(self, logit: float) -> float:
         return _sigmoid(self._offset + self._spread * logit)
