@@ -204,7 +204,7 @@ def test_a_logit_beyond_floating_point_is_still_a_probability() -> None:
 def test_the_operators_threshold_holds_where_there_were_too_few_references_to_fit_on(decider: Decider) -> None:
     rated = decider.rate([Measured("a", "", 0.8, geometry(60))])
     assert decider.decide(rated, no_pairs).kind == "match"
-    stricter = Decider(COEFFICIENTS, Calibration(spread=1.0, match_probability=0.99999))
+    stricter = Decider(COEFFICIENTS, Calibration(spread=1.0, match_probability=(1 + rated[0].probability) / 2))
     assert stricter.decide(rated, no_pairs).kind == "unknown"
 
 
