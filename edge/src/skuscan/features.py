@@ -6,27 +6,15 @@ and one keypoint extractor.
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from skuscan.embedding import Embedder, quantize
 from skuscan.keypoints import KeypointExtractor, pack
 from skuscan.model import Model
-from skuscan.picture import fit_longest_side, load_picture
+from skuscan.picture import load_picture
+from skuscan.quality import ReferenceQuality, measure
 from skuscan.runtime import RuntimeOptions
-
-SHARPNESS_SIDE = 320  # px; one scale for all, or a larger picture would count as less sharp
-
-
-@dataclass(frozen=True)
-class ReferenceQuality:
-    """Named numbers about a reference picture, for the people who take the pictures."""
-
-    width: int  # px, upright, as decoded: a large JPEG is decoded at a fraction of its size
-    height: int  # px
-    keypoints: int  # kept
-    sharpness: float  # variance of the Laplacian of the grey picture at 320 px; under about 100 it looks blurred
 
 
 @dataclass(frozen=True)
@@ -60,13 +48,7 @@ class FeatureExtractor:
             PictureError: The picture cannot be used.
         """
         rgb = load_picture(picture)
-        keypoints = self._keypoints.reference(rgb)
-        quality = ReferenceQuality(rgb.shape[1], rgb.shape[0], len(keypoints), _sharpness(rgb))
+        reference = self._keypoints.examine(rgb)
+        keypoints = reference.keypoints
+        quality = measure(rgb.shape[1], rgb.shape[0], reference)
         return ReferenceFeatures(quantize(self._embedder.embed(rgb)).tobytes(), pack(keypoints), quality)
-
-
-def _sharpness(rgb: npt.NDArray[np.uint8]) -> float:
-    """Pech-Pacheco et al. 2000, "Diatom autofocusing in brightfield microscopy": the variance of the Laplacian."""
-    full = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-    grey = fit_longest_side(full, SHARPNESS_SIDE)  # one channel to scale, not three
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())

@@ -26,9 +26,10 @@ from PIL import Image
 from skuscan.bundle.limits import LIMITS
 from skuscan.bundle.records import check_embedding
 from skuscan.errors import SkuscanError
-from skuscan.features import FeatureExtractor, ReferenceQuality
+from skuscan.features import FeatureExtractor
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
+from skuscan.quality import ReferenceQuality
 from skuscan.runtime import RuntimeOptions
 from skuscan_server.errors import ServerError
 
