@@ -47,7 +47,13 @@ def references(released_model: Model) -> list[Reference]:
     for i, sku in enumerate(SKUS):
         features = extractor.extract(package(i))
         made.append(
-            Reference(sku=sku, reference_id=f"{i:016x}", embedding=features.embedding, keypoints=features.keypoints)
+            Reference(
+                sku=sku,
+                reference_id=f"{i:016x}",
+                embedding=features.embedding,
+                keypoints=features.keypoints,
+                appearance=features.appearance,
+            )
         )
     return made
 

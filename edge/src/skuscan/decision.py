@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from skuscan.appearance import View, agreement, contest
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.verification import Geometry
 
@@ -34,6 +35,8 @@ FEATURE_SIGNS = {
     "inlier_ratio": 1,
     "spread": 1,
     "reprojection_error": -1,
+    "agreement": 1,
+    "contest": 1,
     "unverified": 0,
     "unverified_similarity": 1,
     "unverified_margin": 1,
@@ -55,6 +58,8 @@ class Evidence:
         inlier_ratio: As in `Geometry`.
         spread: As in `Geometry`.
         reprojection_error: As in `Geometry`, px.
+        agreement: How far the scan has the reference's colours, 0 to 1; 0: not looked at.
+        contest: Against the rival that does best: whose colours the scan has where the two references differ, -1 to 1.
     """
 
     similarity: float
@@ -67,6 +72,8 @@ class Evidence:
     inlier_ratio: float = 0.0
     spread: float = 0.0
     reprojection_error: float = 0.0
+    agreement: float = 0.0
+    contest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,14 @@ class Measured:
         group: Products of one non-empty group count as one answer, and are no rivals.
         similarity: Cosine of its nearest reference.
         geometry: None: not verified.
+        view: The scan through that geometry; None: there is none, or too little in sight.
     """
 
     sku: str
     group: str
     similarity: float
     geometry: Geometry | None = None
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,8 @@ def compare(candidates: Sequence[Measured]) -> list[Evidence]:
                 inlier_ratio=geometry.inlier_ratio,
                 spread=geometry.spread,
                 reprojection_error=geometry.reprojection_error,
+                agreement=agreement(candidate.view) if candidate.view is not None else 0.0,
+                contest=_hardest_contest(candidate, rivals),
             )
         )
     return evidence
@@ -166,6 +177,8 @@ def features(evidence: Evidence) -> dict[str, float]:
         "inlier_ratio": evidence.inlier_ratio,
         "spread": evidence.spread,
         "reprojection_error": evidence.reprojection_error,
+        "agreement": evidence.agreement,
+        "contest": evidence.contest,
     }
 
 
@@ -240,6 +253,13 @@ def _is_same(one: Measured | Rated, other: Measured | Rated) -> bool:
 
 def _is_rival(one: Measured, other: Measured) -> bool:
     return not _is_same(one, other)
+
+
+def _hardest_contest(candidate: Measured, rivals: Sequence[Measured]) -> float:
+    """The least of its contests; 0 when there is none."""
+    if candidate.view is None:
+        return 0.0
+    return min((contest(candidate.view, rival.view) for rival in rivals if rival.view is not None), default=0.0)
 
 
 def _lead(own: int, others: Sequence[int]) -> float:

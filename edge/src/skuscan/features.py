@@ -1,4 +1,4 @@
-"""What is stored of a reference picture: its embedding, its keypoints, and numbers that tell how good the picture is.
+"""What is stored of a reference picture: embedding, keypoints, appearance, and numbers that say how good it is.
 
 The server's workers call this, with the code that the device runs on a scan: there is one preprocessing, one embedder
 and one keypoint extractor.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.appearance import describe
+from skuscan.appearance import pack as pack_appearance
 from skuscan.embedding import Embedder, quantize
 from skuscan.keypoints import KeypointExtractor, pack
 from skuscan.model import Model
@@ -23,6 +25,7 @@ class ReferenceFeatures:
 
     embedding: bytes  # 256 int8, as `skuscan.embedding.quantize` makes them
     keypoints: bytes  # as `skuscan.keypoints.pack` makes them
+    appearance: bytes  # as `skuscan.appearance.pack` makes it
     quality: ReferenceQuality
 
 
@@ -51,4 +54,6 @@ class FeatureExtractor:
         reference = self._keypoints.examine(rgb)
         keypoints = reference.keypoints
         quality = measure(rgb.shape[1], rgb.shape[0], reference)
-        return ReferenceFeatures(quantize(self._embedder.embed(rgb)).tobytes(), pack(keypoints), quality)
+        appearance = describe(rgb, reference)
+        embedding = quantize(self._embedder.embed(rgb)).tobytes()
+        return ReferenceFeatures(embedding, pack(keypoints), pack_appearance(appearance), quality)

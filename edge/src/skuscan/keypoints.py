@@ -97,12 +97,14 @@ class ExaminedReference:
         keypoints: Those kept, best first.
         survived: (N,) bool: which of them a drawn view showed again.
         grey: (H, W) uint8, the picture as it was looked at.
+        background: (H, W) uint8: 1 in the plain background around a cut-out, else 0.
         package: (x, y, width, height), px in `grey`: the box of all that is not plain background around a cut-out.
     """
 
     keypoints: Keypoints
     survived: npt.NDArray[np.bool_]
     grey: Grey
+    background: ByteArray
     package: tuple[int, int, int, int]
 
 
@@ -184,14 +186,14 @@ class KeypointExtractor:
         """
         grey = self._grey(rgb)
         background = _background(grey)
-        x, y, width, height = cv2.boundingRect(1 - background)
+        package = cv2.boundingRect(1 - background)
         candidates = self._detect(grey, self._spec.candidate_keypoints)
         if not len(candidates):
-            return ExaminedReference(candidates, np.zeros(0, np.bool_), grey, (x, y, width, height))
+            return ExaminedReference(candidates, np.zeros(0, np.bool_), grey, background, package)
         views = self._survivals(grey, candidates)
         worth = views * (1 - _background_share(background, candidates, self._spec.scale_factor))
         kept = _spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection)
-        return ExaminedReference(candidates.take(kept), views[kept] >= 1, grey, (x, y, width, height))
+        return ExaminedReference(candidates.take(kept), views[kept] >= 1, grey, background, package)
 
     def _grey(self, rgb: ByteArray) -> Grey:
         fitted = fit_longest_side(rgb, self._spec.longest_side)

@@ -17,6 +17,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.appearance import SCAN_SIDE, Appearance, View, look
+from skuscan.appearance import unpack as unpack_appearance
 from skuscan.catalogue import Catalogue
 from skuscan.decision import Decider, Decision, Evidence, Measured, compare
 from skuscan.embedding import Embedder
@@ -24,7 +26,7 @@ from skuscan.errors import BundleError, ConfigError, FeatureSpaceError, StoreErr
 from skuscan.index import LayeredIndex, Neighbour
 from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
 from skuscan.model import Model
-from skuscan.picture import PictureLimits, load_picture
+from skuscan.picture import PictureLimits, fit_longest_side, load_picture
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
 from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
@@ -306,28 +308,32 @@ class _Scan:
     def _verified(
         self, rgb: npt.NDArray[np.uint8], measured: Sequence[Measured], rows: Mapping[str, Sequence[int]]
     ) -> list[Measured]:
-        """The candidates with the geometry of their best row; those with a damaged record are left out."""
+        """The candidates with the geometry and view of their best row; those with a damaged record are left out."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
         options = self._session.eye.verification
         with self._timed("verify"):
-            references = [(m.sku, self._keypoints_of(m.sku, row)) for m in measured for row in rows[m.sku]]
+            references = [(m.sku, *self._stored(m.sku, row)) for m in measured for row in rows[m.sku]]
             if self._options.mode == "keypoints_all":
                 options = replace(options, finalists=len(references), finalist_share=0.0)
             best: dict[str, Geometry] = {}
-            geometries = verify_shortlist(query, [keypoints for _, keypoints in references], options)
-            for (sku, reference), geometry in zip(references, geometries, strict=True):
+            views: dict[str, View | None] = {}
+            small = fit_longest_side(rgb, SCAN_SIDE)
+            geometries = verify_shortlist(query, [keypoints for _, keypoints, _ in references], options)
+            for (sku, reference, appearance), geometry in zip(references, geometries, strict=True):
                 if sku not in best or geometry.strength > best[sku].strength:
                     best[sku] = geometry
+                    views[sku] = look(small, (query.width, query.height), appearance, geometry.homography)
                     self._outline(sku, reference, geometry, max(rgb.shape[:2]) / max(query.width, query.height))
-        return [replace(m, geometry=best[m.sku]) for m in measured if m.sku not in self._damaged]
+        return [replace(m, geometry=best[m.sku], view=views[m.sku]) for m in measured if m.sku not in self._damaged]
 
-    def _keypoints_of(self, sku: str, row: int) -> Keypoints:
+    def _stored(self, sku: str, row: int) -> tuple[Keypoints, Appearance | None]:
         try:
-            return unpack(self._session.catalogue.reference(row).keypoints)
+            reference = self._session.catalogue.reference(row)
+            return unpack(reference.keypoints), unpack_appearance(reference.appearance)
         except (StoreError, BundleError):
             self._damaged.add(sku)
-            return Keypoints.empty()
+            return Keypoints.empty(), None
 
     def _outline(self, sku: str, reference: Keypoints, geometry: Geometry, pixels_per_unit: float) -> None:
         if geometry.homography is None:

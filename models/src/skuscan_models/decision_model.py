@@ -204,7 +204,7 @@ def _weight(case: Case, options: FitOptions) -> float:
 
 
 def _unverified(candidates: Sequence[Measured]) -> tuple[Measured, ...]:
-    return tuple(replace(candidate, geometry=None) for candidate in candidates)
+    return tuple(replace(candidate, geometry=None, view=None) for candidate in candidates)
 
 
 def _sigmoid(logit: Array) -> Array:

@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.appearance import SCAN_SIDE, Appearance, look
+from skuscan.appearance import unpack as unpack_appearance
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Measured
-from skuscan.embedding import quantize
+from skuscan.features import FeatureExtractor
 from skuscan.index import LayeredIndex, Neighbour
-from skuscan.keypoints import Keypoints, pack, unpack
+from skuscan.keypoints import Keypoints, unpack
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.proto.catalogue_pb2 import Reference
@@ -167,31 +169,43 @@ def _small(photo: Picture, rng: np.random.Generator) -> Picture:
 def _measure(
     source: str, eye: Eye, model: Model, items: Sequence[Item], photos: Iterable[Photo]
 ) -> Iterator[MeasuredScan]:
-    references = [_reference(eye, item, number) for number, item in enumerate(items)]
+    extractor = FeatureExtractor(eye.embedder, eye.keypoints)
+    references = [_reference(extractor, item, number) for number, item in enumerate(items)]
     index = LayeredIndex.open(MemoryCatalogue(model, references))
-    keypoints = {reference.sku: unpack(reference.keypoints) for reference in references}
+    stored = {r.sku: (unpack(r.keypoints), unpack_appearance(r.appearance)) for r in references}
     families = {item.sku: item.family for item in items}
     for photo in photos:
         sku = photo.item.sku if photo.item is not None and photo.item.sku in families else ""
         family = photo.item.family if photo.item is not None else ""
-        query = eye.keypoints.query(photo.picture)
+        query, small = eye.keypoints.query(photo.picture), fit_longest_side(photo.picture, SCAN_SIDE)
         nearest = index.search(eye.embedder.embed(photo.picture), SHORTLIST + SPARE)
         lists = (nearest, [n for n in nearest if n.sku != sku], [n for n in nearest if families[n.sku] != family])
-        yield MeasuredScan(source, sku, family, *(_verified(eye, query, some, keypoints) for some in lists))
+        yield MeasuredScan(source, sku, family, *(_verified(eye, query, small, some, stored) for some in lists))
 
 
 def _verified(
-    eye: Eye, query: Keypoints, nearest: Sequence[Neighbour], keypoints: Mapping[str, Keypoints]
+    eye: Eye,
+    query: Keypoints,
+    small: Picture,
+    nearest: Sequence[Neighbour],
+    stored: Mapping[str, tuple[Keypoints, Appearance | None]],
 ) -> tuple[Measured, ...]:
     shortlist = nearest[:SHORTLIST]
-    geometries = verify_shortlist(query, [keypoints[n.sku] for n in shortlist], eye.verification)
-    return tuple(Measured(n.sku, "", n.similarity, g) for n, g in zip(shortlist, geometries, strict=True))
+    geometries = verify_shortlist(query, [stored[n.sku][0] for n in shortlist], eye.verification)
+    measured = []
+    for neighbour, geometry in zip(shortlist, geometries, strict=True):
+        appearance = stored[neighbour.sku][1]
+        view = look(small, (query.width, query.height), appearance, geometry.homography)
+        measured.append(Measured(neighbour.sku, "", neighbour.similarity, geometry, view))
+    return tuple(measured)
 
 
-def _reference(eye: Eye, item: Item, number: int) -> Reference:
+def _reference(extractor: FeatureExtractor, item: Item, number: int) -> Reference:
+    stored = extractor.extract(item.picture)
     return Reference(
         sku=item.sku,
         reference_id=f"{number:016x}",
-        embedding=quantize(eye.embedder.embed(item.picture)).tobytes(),
-        keypoints=pack(eye.keypoints.reference(item.picture)),
+        embedding=stored.embedding,
+        keypoints=stored.keypoints,
+        appearance=stored.appearance,
     )

@@ -60,12 +60,14 @@ class Computed:
     Attributes:
         embedding: 256 int8, as in `Reference.embedding`.
         keypoints: Packed, as in `Reference.keypoints`.
+        appearance: Packed, as in `Reference.appearance`.
         quality: The extractor's judgement of the picture.
         display: WebP.
     """
 
     embedding: bytes
     keypoints: bytes
+    appearance: bytes
     quality: ReferenceQuality
     display: bytes
 
@@ -88,7 +90,7 @@ def compute(picture: bytes, recipe: Recipe) -> Computed | Refused:
         display = make_display(rgb, recipe.display_side)
     except SkuscanError as error:
         return Refused(error.rule, error.received, error.advice)
-    return Computed(features.embedding, features.keypoints, features.quality, display)
+    return Computed(features.embedding, features.keypoints, features.appearance, features.quality, display)
 
 
 def make_display(rgb: npt.NDArray[np.uint8], side: int) -> bytes:

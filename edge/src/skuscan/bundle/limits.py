@@ -21,6 +21,7 @@ class BundleLimits:
     attribute_name_length: int = 64  # characters
     attribute_text_length: int = 4_000  # characters
     keypoint_bytes: int = 40_000  # bytes, the packed keypoints of one reference
+    appearance_bytes: int = 2_000  # bytes, the packed appearance of one reference
     display_bytes: int = 200_000  # bytes, one display picture
     probe_bytes: int = 200_000  # bytes, one probe picture
     probes: int = 16  # per manifest

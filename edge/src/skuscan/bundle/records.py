@@ -190,10 +190,12 @@ def _check_reference(reference: Reference) -> None:
     check_sku(reference.sku)
     _check_reference_id(reference.reference_id)
     check_embedding(reference.embedding)
-    if len(reference.keypoints) > LIMITS.keypoint_bytes:
-        raise BundleError(
-            f"a reference's keypoints have at most {LIMITS.keypoint_bytes} bytes", f"{len(reference.keypoints)} bytes"
-        )
+    for name, packed, most in (
+        ("keypoints", reference.keypoints, LIMITS.keypoint_bytes),
+        ("appearance", reference.appearance, LIMITS.appearance_bytes),
+    ):
+        if len(packed) > most:
+            raise BundleError(f"a reference's {name} take at most {most} bytes", f"{len(packed)} bytes")
 
 
 def _check_reference_id(text: str) -> None:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1askuscan/v1/catalogue.proto\x12\nskuscan.v1\")\n\x07\x46ileRef\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06length\x18\x02 \x01(\x04\".\n\x05Money\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x13\n\x0bminor_units\x18\x02 \x01(\x03\"\x82\x01\n\x0e\x41ttributeValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x12\"\n\x05money\x18\x05 \x01(\x0b\x32\x11.skuscan.v1.MoneyH\x00\x42\x07\n\x05value\"\xef\x01\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04gtin\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.skuscan.v1.Product.AttributesEntry\x12$\n\x07\x64isplay\x18\x06 \x01(\x0b\x32\x13.skuscan.v1.FileRef\x1aM\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.skuscan.v1.AttributeValue:\x02\x38\x01\"T\n\tReference\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x11\n\tembedding\x18\x03 \x01(\x0c\x12\x11\n\tkeypoints\x18\x04 \x01(\x0c\"P\n\x04Pair\x12\r\n\x05sku_a\x18\x01 \x01(\t\x12\r\n\x05sku_b\x18\x02 \x01(\t\x12\x12\n\nsimilarity\x18\x03 \x01(\x02\x12\x16\n\x0eminimum_margin\x18\x04 \x01(\x02*s\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_KIND_PRODUCT\x10\x01\x12\x19\n\x15RECORD_KIND_REFERENCE\x10\x02\x12\x14\n\x10RECORD_KIND_PAIR\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1askuscan/v1/catalogue.proto\x12\nskuscan.v1\")\n\x07\x46ileRef\x12\x0e\n\x06sha256\x18\x01 \x01(\x0c\x12\x0e\n\x06length\x18\x02 \x01(\x04\".\n\x05Money\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x13\n\x0bminor_units\x18\x02 \x01(\x03\"\x82\x01\n\x0e\x41ttributeValue\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x11\n\x07integer\x18\x02 \x01(\x03H\x00\x12\x10\n\x06number\x18\x03 \x01(\x01H\x00\x12\x0e\n\x04\x66lag\x18\x04 \x01(\x08H\x00\x12\"\n\x05money\x18\x05 \x01(\x0b\x32\x11.skuscan.v1.MoneyH\x00\x42\x07\n\x05value\"\xef\x01\n\x07Product\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04gtin\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.skuscan.v1.Product.AttributesEntry\x12$\n\x07\x64isplay\x18\x06 \x01(\x0b\x32\x13.skuscan.v1.FileRef\x1aM\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12)\n\x05value\x18\x02 \x01(\x0b\x32\x1a.skuscan.v1.AttributeValue:\x02\x38\x01\"h\n\tReference\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x14\n\x0creference_id\x18\x02 \x01(\t\x12\x11\n\tembedding\x18\x03 \x01(\x0c\x12\x11\n\tkeypoints\x18\x04 \x01(\x0c\x12\x12\n\nappearance\x18\x05 \x01(\x0c\"P\n\x04Pair\x12\r\n\x05sku_a\x18\x01 \x01(\t\x12\r\n\x05sku_b\x18\x02 \x01(\t\x12\x12\n\nsimilarity\x18\x03 \x01(\x02\x12\x16\n\x0eminimum_margin\x18\x04 \x01(\x02*s\n\nRecordKind\x12\x1b\n\x17RECORD_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13RECORD_KIND_PRODUCT\x10\x01\x12\x19\n\x15RECORD_KIND_REFERENCE\x10\x02\x12\x14\n\x10RECORD_KIND_PAIR\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,8 +33,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PRODUCT_ATTRIBUTESENTRY']._loaded_options = None
   _globals['_PRODUCT_ATTRIBUTESENTRY']._serialized_options = b'8\001'
-  _globals['_RECORDKIND']._serialized_start=676
-  _globals['_RECORDKIND']._serialized_end=791
+  _globals['_RECORDKIND']._serialized_start=696
+  _globals['_RECORDKIND']._serialized_end=811
   _globals['_FILEREF']._serialized_start=42
   _globals['_FILEREF']._serialized_end=83
   _globals['_MONEY']._serialized_start=85
@@ -46,7 +46,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCT_ATTRIBUTESENTRY']._serialized_start=429
   _globals['_PRODUCT_ATTRIBUTESENTRY']._serialized_end=506
   _globals['_REFERENCE']._serialized_start=508
-  _globals['_REFERENCE']._serialized_end=592
-  _globals['_PAIR']._serialized_start=594
-  _globals['_PAIR']._serialized_end=674
+  _globals['_REFERENCE']._serialized_end=612
+  _globals['_PAIR']._serialized_start=614
+  _globals['_PAIR']._serialized_end=694
 # @@protoc_insertion_point(module_scope)

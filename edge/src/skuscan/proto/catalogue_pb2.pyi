@@ -72,16 +72,18 @@ class Product(_message.Message):
     def __init__(self, sku: _Optional[str] = ..., name: _Optional[str] = ..., gtin: _Optional[str] = ..., group: _Optional[str] = ..., attributes: _Optional[_Mapping[str, AttributeValue]] = ..., display: _Optional[_Union[FileRef, _Mapping]] = ...) -> None: ...
 
 class Reference(_message.Message):
-    __slots__ = ("sku", "reference_id", "embedding", "keypoints")
+    __slots__ = ("sku", "reference_id", "embedding", "keypoints", "appearance")
     SKU_FIELD_NUMBER: _ClassVar[int]
     REFERENCE_ID_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     KEYPOINTS_FIELD_NUMBER: _ClassVar[int]
+    APPEARANCE_FIELD_NUMBER: _ClassVar[int]
     sku: str
     reference_id: str
     embedding: bytes
     keypoints: bytes
-    def __init__(self, sku: _Optional[str] = ..., reference_id: _Optional[str] = ..., embedding: _Optional[bytes] = ..., keypoints: _Optional[bytes] = ...) -> None: ...
+    appearance: bytes
+    def __init__(self, sku: _Optional[str] = ..., reference_id: _Optional[str] = ..., embedding: _Optional[bytes] = ..., keypoints: _Optional[bytes] = ..., appearance: _Optional[bytes] = ...) -> None: ...
 
 class Pair(_message.Message):
     __slots__ = ("sku_a", "sku_b", "similarity", "minimum_margin")

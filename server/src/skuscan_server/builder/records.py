@@ -177,6 +177,7 @@ def _reference_record(reference: SnapshotReference, features: Mapping[bytes, Fea
         reference_id=reference.reference_id,
         embedding=feature.embedding,
         keypoints=feature.keypoints,
+        appearance=feature.appearance,
     ).SerializeToString()
 
 

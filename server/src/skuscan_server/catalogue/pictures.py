@@ -106,6 +106,7 @@ class FinishedWork:
                 feature_space=self.feature_space,
                 embedding=result.embedding,
                 keypoints=result.keypoints,
+                appearance=result.appearance,
                 quality=asdict(result.quality),
             )
         )

@@ -80,6 +80,7 @@ class Feature(Base):
     feature_space: Mapped[bytes] = mapped_column(DIGEST, primary_key=True)
     embedding: Mapped[bytes] = mapped_column(LargeBinary(256))  # 256 int8
     keypoints: Mapped[bytes]
+    appearance: Mapped[bytes]
     quality: Mapped[dict[str, Any]] = mapped_column(JSON)  # `skuscan.features.ReferenceQuality`
 
 

@@ -83,6 +83,7 @@ def _create_catalogue() -> None:
         sa.Column("feature_space", sa.LargeBinary(length=32), nullable=False),
         sa.Column("embedding", sa.LargeBinary(length=256), nullable=False),
         sa.Column("keypoints", sa.LargeBinary(), nullable=False),
+        sa.Column("appearance", sa.LargeBinary(), nullable=False),
         sa.Column("quality", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("picture_sha256", "feature_space", name=op.f("pk_feature")),
     )
