@@ -1,20 +1,23 @@
 """A logistic model of named evidence, fitted on measured scans, and its thresholds.
 
 Weights keep the signs of `FEATURE_SIGNS`; every catalogue counts the same. Thresholds come from out-of-fold
-predictions: no product is judged by coefficients that were fitted on it.
+predictions: no product is judged by coefficients that were fitted on it. They hold in the worst of the catalogues, not
+on their average: drawn scans and photos of nothing are easily refused, and would hide what real photos do.
 """
 
+import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from skuscan.decision import FEATURE_SIGNS, Decider, Measured, Rated, compare, features
+from skuscan.decision import FEATURE_SIGNS, Decider, Measured, Rated, ahead, compare, features
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan_models.decision_scans import MeasuredScan
+from skuscan_models.rates import threshold_of_rate
 
 FEATURES = tuple(FEATURE_SIGNS)
 ALIKE = "produce"  # its kinds look so alike that one left out is no foreign product
@@ -26,7 +29,8 @@ Array = npt.NDArray[np.float64]
 class FitOptions:
     """How coefficients are fitted."""
 
-    false_accept_rate: float = 0.01  # of scans that show no product of the catalogue
+    false_accept_rate: float = 0.01  # of scans that show no product of the catalogue, in each of the catalogues
+    left_out_allowance: float = 5.0  # times that rate, of products left out beside their near-duplicates
     wrong_match_rate: float = 0.02  # of scans of products in the catalogue, in each of the catalogues
     least_match_probability: float = 0.5  # a match is more probable than not
     left_out_weight: float = 0.25  # of a scan of a product left out beside its near-duplicates: rare in a shop
@@ -34,7 +38,7 @@ class FitOptions:
     skip_error_rate: float = 0.001  # of scans whose verification is skipped
     least_skipped: float = 0.05  # share of scans; below, skipping does not pay
     folds: int = 5
-    ridge: float = 1e-3  # on the weights of standardised features
+    ridge: float = 1e-4  # on the weights of standardised features
     margins: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of probability, tried in turn
 
 
@@ -57,11 +61,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Examples:
-    """Candidates as rows: (n, features), what they are (n,), how much they count (n,)."""
+    """Candidates as rows: (n, features), what they are (n,), how much they count (n,), whose fold they are in (n,)."""
 
     x: Array
     y: Array
     weight: Array
+    fold: npt.NDArray[np.int64]
+
+    def outside(self, fold: int) -> "Examples":
+        """Those that are not in a fold."""
+        kept = self.fold != fold
+        return Examples(self.x[kept], self.y[kept], self.weight[kept], self.fold[kept])
 
 
 def cases_of(scan: MeasuredScan) -> list[Case]:
@@ -79,7 +89,7 @@ def examples_of(cases: Sequence[Case], options: FitOptions) -> Examples:
     of_source = dict.fromkeys({case.scan.source for case in cases}, 0.0)
     for case in cases:
         of_source[case.scan.source] += _weight(case, options)
-    rows, labels, weights = [], [], []
+    rows, labels, weights, folds = [], [], [], []
     for case in cases:
         for candidates in (case.candidates, _unverified(case.candidates)):
             for candidate, evidence in zip(candidates, compare(candidates), strict=True):
@@ -87,7 +97,8 @@ def examples_of(cases: Sequence[Case], options: FitOptions) -> Examples:
                 rows.append([named.get(name, 0.0) for name in FEATURES])
                 labels.append(candidate.sku == case.truth)
                 weights.append(_weight(case, options) / of_source[case.scan.source])
-    return Examples(np.array(rows), np.array(labels, np.float64), np.array(weights))
+                folds.append(fold_of(case.scan, options.folds))
+    return Examples(np.array(rows), np.array(labels, np.float64), np.array(weights), np.array(folds))
 
 
 def fit(examples: Examples, options: FitOptions) -> DecisionCoefficients:
@@ -119,16 +130,6 @@ def fold_of(scan: MeasuredScan, folds: int) -> int:
     return zlib.crc32(f"{scan.source} {scan.sku or scan.family}".encode()) % folds
 
 
-def out_of_fold(cases: Sequence[Case], options: FitOptions) -> Iterator[tuple[Case, Decider]]:
-    """Each case with a decider that was fitted on other products."""
-    for fold in range(options.folds):
-        inside = [case for case in cases if fold_of(case.scan, options.folds) == fold]
-        outside = [case for case in cases if fold_of(case.scan, options.folds) != fold]
-        if inside and outside:
-            decider = Decider(fit(examples_of(outside, options), options), Calibration())
-            yield from ((case, decider) for case in inside)
-
-
 @dataclass(frozen=True)
 class Judged:
     """A case with its candidates rated out of fold, with and without verification."""
@@ -137,13 +138,28 @@ class Judged:
     verified: tuple[Rated, ...]
     unverified: tuple[Rated, ...]
 
+    @property
+    def is_right(self) -> bool:
+        """Whether the first answer may be accepted."""
+        return bool(self.verified) and self.verified[0].sku == self.case.truth
 
-def judge(cases: Sequence[Case], options: FitOptions) -> list[Judged]:
-    """Rate every case by a decider that has not seen its product."""
-    return [
-        Judged(case, tuple(decider.rate(case.candidates)), tuple(decider.rate(_unverified(case.candidates))))
-        for case, decider in out_of_fold(cases, options)
-    ]
+    def is_clear(self, margin: float) -> bool:
+        """Whether there is a first answer, that far ahead of the second."""
+        rivals = self.verified[1:2]
+        return bool(self.verified) and all(ahead(self.verified[0].logit, r.logit) >= margin for r in rivals)
+
+
+def judge(cases: Sequence[Case], examples: Examples, options: FitOptions) -> list[Judged]:
+    """Rate every case by a decider that has not seen its product. `examples`: of these cases."""
+    deciders = {fold: Decider(fit(examples.outside(fold), options), Calibration()) for fold in set(examples.fold)}
+    judged = []
+    for case in cases:
+        if case.candidates:
+            decider = deciders[fold_of(case.scan, options.folds)]
+            judged.append(
+                Judged(case, tuple(decider.rate(case.candidates)), tuple(decider.rate(_unverified(case.candidates))))
+            )
+    return judged
 
 
 def no_pair(_: str, __: str) -> float:
@@ -157,16 +173,43 @@ def with_thresholds(
     """The coefficients with the thresholds that out-of-fold predictions ask for."""
     done = DecisionCoefficients()
     done.CopyFrom(coefficients)
-    foreign = [j.verified[0].probability for j in judged if j.case.foreign and j.verified]
-    threshold = float(np.quantile(foreign, 1 - options.false_accept_rate, method="higher"))
-    done.match_probability = max(threshold, options.least_match_probability)
+    rate = done.false_accept_rate = options.false_accept_rate
     known = [j for j in judged if j.case.truth]
     for margin in options.margins:
         done.ambiguous_margin = margin
+        least = match_logit(judged, margin, rate, options)
+        done.match_probability = max(float(_sigmoid(np.array(least))), options.least_match_probability)
+        done.logit_per_decade = match_logit(judged, margin, rate / 10, options) - least if math.isfinite(least) else 0.0
         if _worst_share(known, done) <= options.wrong_match_rate:
             break
     done.skip_verification_logit = _skip_logit(judged, options)
     return done
+
+
+def match_logit(judged: Sequence[Judged], margin: float, rate: float, options: FitOptions) -> float:
+    """The least logit that keeps the rate of false accepts, in each catalogue and for both kinds of what is not in it.
+
+    Args:
+        judged: Out of fold.
+        margin: By which a match must be ahead of the next.
+        rate: Of foreign scans; products left out beside their near-duplicates have `left_out_allowance` times that.
+        options: That allowance.
+
+    Returns:
+        Minus infinity when none of them is ever accepted.
+    """
+    logits: dict[tuple[str, bool], list[float]] = {}
+    for one in judged:
+        if not one.case.truth:
+            best = one.verified[0].logit if one.is_clear(margin) else -math.inf
+            logits.setdefault((one.case.scan.source, one.case.foreign), []).append(best)
+    return max(
+        (
+            threshold_of_rate(of_kind, rate if foreign else rate * options.left_out_allowance)
+            for (_, foreign), of_kind in logits.items()
+        ),
+        default=-math.inf,
+    )
 
 
 def _worst_share(known: Sequence[Judged], coefficients: DecisionCoefficients) -> float:
