@@ -16,7 +16,7 @@ from skuscan.errors import ModelError  # noqa: E402
 from skuscan_models.training.losses import LOSSES, build_loss  # noqa: E402
 from skuscan_models.training.losses.pairs import PairLoss  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # TensorFlow's, of saving
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of keras
 
 Array = npt.NDArray[np.float32]
 Value = Callable[..., float]
@@ -24,7 +24,8 @@ Gradient = Callable[[Any, Any, Any], Array]
 
 PAIR_LOSSES = sorted(name for name, loss in LOSSES.items() if issubclass(loss, PairLoss))
 AGREEMENT = 2e-5  # relative: float32 sums in another order
-EXAMPLES = 25
+EXAMPLES = 12
+CIRCLE_REST = 1e-3  # its weights leave e^-8 or so where nothing is left to improve
 
 batches = st.tuples(
     st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 1)), min_size=2, max_size=8), st.integers(0, 2**32 - 1)
@@ -66,21 +67,20 @@ def test_no_rows_are_better_than_the_same_for_an_instance_and_opposite_ones_for_
     labels = [[0, -1], [0, -1], [1, -1], [1, -1]]
     perfect = np.array([[1, 0], [1, 0], [-1, 0], [-1, 0]], np.float32)
     loss = build_loss(name)
-    assert value(loss, labels, perfect) <= value(loss, labels, unit_rows(4, seed, width=2)) + 1e-6
+    assert value(loss, labels, perfect) <= value(loss, labels, unit_rows(4, seed, width=2)) + CIRCLE_REST
 
 
 @pytest.mark.parametrize("name", PAIR_LOSSES)
-def test_rows_of_one_group_do_not_push_each_other_away(gradient: Gradient, value: Value, name: str) -> None:
-    # Instances 0 and 1 look the same; instance 2 is far from both.
-    rows = [[1, 0, 0], [0.8, 0.6, 0], [1, 0, 0], [0.8, 0.6, 0], [0, 0, 1], [0, 0, 1]]
-    apart = [[0, -1], [0, -1], [1, -1], [1, -1], [2, -1], [2, -1]]
+def test_where_instances_of_one_group_lie_to_each_other_does_not_matter(value: Value, name: str) -> None:
+    # Instances 0 and 1, each with a cosine of 0.8 between its pictures, at one place and at opposite ones; instance 2
+    # is at right angles to both.
+    together = [[1, 0, 0], [0.8, 0.6, 0], [1, 0, 0], [0.8, 0.6, 0], [0, 0, 1], [0, 0, 1]]
+    opposite = [[1, 0, 0], [0.8, 0.6, 0], [-1, 0, 0], [-0.8, -0.6, 0], [0, 0, 1], [0, 0, 1]]
     alike = [[0, 5], [0, 5], [1, 5], [1, 5], [2, -1], [2, -1]]
+    ungrouped = [[instance, -1] for instance, _ in alike]
     loss = build_loss(name)
-    assert value(loss, alike, rows) < value(loss, apart, rows)
-    without = [[0, 5], [0, 5], [2, -1], [2, -1]]
-    kept = [rows[i] for i in (0, 1, 4, 5)]
-    ratio = gradient(loss, alike, rows)[0, 1] / gradient(loss, without, kept)[0, 1]
-    assert ratio == pytest.approx(4 / 6, abs=0.01)  # the same pull, one of six rows in place of one of four
+    assert value(loss, alike, together) == pytest.approx(value(loss, alike, opposite), abs=1e-6)
+    assert value(loss, ungrouped, together) > value(loss, ungrouped, opposite) + 0.01
 
 
 @pytest.mark.parametrize("name", PAIR_LOSSES)
@@ -88,15 +88,23 @@ def test_gradients_are_finite_where_roots_and_logarithms_are_steep(gradient: Gra
     rows = [[1, 0], [1, 0], [1, 0], [-1, 0]]  # equal and opposite rows
     found = gradient(build_loss(name), [[0, -1], [0, -1], [1, -1], [2, -1]], rows)
     assert np.isfinite(found).all()
-    assert np.abs(found).max() > 0
 
 
 @pytest.mark.parametrize("name", PAIR_LOSSES)
-@pytest.mark.parametrize("labels", [[[0, -1], [1, -1]], [[0, 3], [1, 3]]], ids=["no positive", "ignored"])
-def test_rows_without_a_positive_pull_nowhere(gradient: Gradient, name: str, labels: Any) -> None:
-    if name == "contrastive" and labels[0][1] < 0:
-        pytest.skip("its negatives count by themselves")
-    assert not gradient(build_loss(name), labels, unit_rows(2, seed=1)).any()
+def test_a_small_step_down_the_gradient_lowers_the_loss(gradient: Gradient, value: Value, name: str) -> None:
+    labels, rows, loss = [[0, -1], [0, -1], [1, -1], [1, -1], [1, -1]], unit_rows(5, seed=3), build_loss(name)
+    lower = rows - 1e-3 * gradient(loss, labels, rows)
+    assert value(loss, labels, lower) < value(loss, labels, rows)
+
+
+@pytest.mark.parametrize("name", PAIR_LOSSES)
+def test_a_batch_in_which_all_pairs_are_ignored_teaches_nothing(gradient: Gradient, name: str) -> None:
+    assert not gradient(build_loss(name), [[0, 3], [1, 3]], unit_rows(2, seed=1)).any()
+
+
+@pytest.mark.parametrize("name", sorted(set(PAIR_LOSSES) - {"contrastive"}))
+def test_rows_without_a_positive_teach_nothing(gradient: Gradient, name: str) -> None:
+    assert not gradient(build_loss(name), [[0, -1], [1, -1]], unit_rows(2, seed=1)).any()
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))

@@ -9,6 +9,8 @@ pytest.importorskip("keras", reason="losses need keras (requirements-train.txt)"
 
 from skuscan_models.training.losses import build_loss
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of keras
+
 Value = Callable[..., float]
 
 # Two instances, two pictures each, on the circle: rows 0 and 1 at 0 degrees, rows 2 and 3 at 90 and 60 degrees.

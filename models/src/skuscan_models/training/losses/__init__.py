@@ -1,14 +1,27 @@
-"""Losses over one output, written once for every backend of Keras; chosen by name."""
+"""Losses over one output, written once for every backend of Keras; chosen by name.
+
+All but ArcFace and CosFace read embeddings, (n, 256) unit rows, and nothing but the cosines of their pairs: such a loss
+can also be given a memory of earlier batches (`memory.MemoryBank`). ArcFace and CosFace read the cosines that a
+`proxies.ProxyCosines` layer puts behind the embeddings.
+"""
 
 from typing import Any
 
 from skuscan.errors import ModelError
+from skuscan_models.training.losses.circle import Circle
+from skuscan_models.training.losses.margins import Contrastive, Triplet
 from skuscan_models.training.losses.pairs import Loss
+from skuscan_models.training.losses.proxies import ArcFace, CosFace
 from skuscan_models.training.losses.softmax import NTXent, SupCon
 
 LOSSES: dict[str, type[Loss]] = {
+    "arcface": ArcFace,
+    "circle": Circle,
+    "contrastive": Contrastive,
+    "cosface": CosFace,
     "nt-xent": NTXent,
     "supcon": SupCon,
+    "triplet": Triplet,
 }
 
 
