@@ -1,7 +1,9 @@
 """The server's parts, wired together from one configuration. Command line, API and scheduler all begin here."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import cached_property
 
 from sqlalchemy import select
@@ -10,6 +12,7 @@ from skuscan.model import Model
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
 from skuscan_server.access.operators import Role, create_api_key
+from skuscan_server.builder.pairs import PairOptions
 from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
 from skuscan_server.catalogue.assortments import DEFAULT, create_assortment, find_assortment
@@ -22,6 +25,10 @@ from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool, Recipe
 from skuscan_server.keys import KeyFolder, init_keys
+from skuscan_server.quality.nearest import NearOptions
+from skuscan_server.quality.neighbours import Neighbours
+from skuscan_server.quality.report import QualityReport
+from skuscan_server.quality.score import QualityScale, Range
 from skuscan_server.repository import TufRepository
 
 FIRST_KEY_NAME = "first"
@@ -53,6 +60,19 @@ class Services:
     def work(self) -> FinishedWork:
         """The features that are finished in the model's feature space."""
         return FinishedWork(self.database, self.published, self.model.feature_space, self.config.display_side)
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Which pictures look alike in the model's feature space."""
+        near = NearOptions(PairOptions().minimum_similarity)
+        return Neighbours(self.database, self.model.feature_space, near, self.config.lease)
+
+    @contextmanager
+    def quality_report(self) -> Iterator[QualityReport]:
+        """What can be said of the catalogue's pictures, for a block."""
+        scale = QualityScale(similarity=Range(worst=1.0, best=PairOptions().minimum_similarity))
+        with self.database.read() as session:
+            yield QualityReport(session, self.model.feature_space, scale)
 
     def check(self) -> None:
         """Raises ConfigError when the server was not set up, or its tables are of another version."""
@@ -100,6 +120,7 @@ class Services:
             self.pictures,
             self.work,
             pool,
+            self.neighbours,
             max_picture_bytes=self.config.max_picture_bytes,
             batch=self.config.feature_batch,
         )
@@ -126,9 +147,11 @@ class Services:
         with self.database.read() as session:
             find_assortment(session, assortment)
         with self.pool() as pool:
-            return publisher.publish(
+            published = publisher.publish(
                 assortment, self.repository(assortment), pool, force=force, wait=wait, progress=progress
             )
+        self.neighbours.refresh()  # pictures that came over the API were measured just now
+        return published
 
     def _create_repository(self, assortment: str) -> None:
         """Sign the first root, unless a run that was killed before its commit has done so."""

@@ -1,10 +1,21 @@
 """The REST interface under /api/v1: a file per resource, and no logic of the catalogue or the builder."""
 
-from skuscan_server.api import assortments, devices, enrolment, files, health, products, publications, references
+from skuscan_server.api import (
+    assortments,
+    devices,
+    enrolment,
+    files,
+    health,
+    products,
+    publications,
+    quality,
+    references,
+)
 
 BLUEPRINTS = (
     products.blueprint,
     references.blueprint,
+    quality.blueprint,
     assortments.blueprint,
     publications.blueprint,
     devices.blueprint,

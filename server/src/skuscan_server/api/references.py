@@ -61,6 +61,7 @@ def delete_reference(query_data: ReferenceKey) -> tuple[str, int]:
         product = products.find_product(session, check_sku(query_data.sku))
         for reference in product.references:
             if _answer(reference).reference_id == query_data.reference_id:
+                products.forget_neighbours(session, product.sku)  # another of its pictures may be as near to theirs
                 session.execute(delete(Reference).where(Reference.id == reference.id))
                 products.count_changes(session, 1)
                 products.audit(session, actor(), "reference delete", query_data.sku)

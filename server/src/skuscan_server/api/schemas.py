@@ -104,6 +104,54 @@ class ReferenceList(Model):
     references: list[ReferenceOut]
 
 
+class QualityOut(Model):
+    """A reference picture and what is said of it; nulls: it is measured when it is next published."""
+
+    sku: str
+    reference_id: str
+    source_name: str
+    score: int | None = Field(description="0 to 100, that of the worst aspect")
+    grade: Literal["poor", "fair", "good"] | None
+    aspects: dict[str, int] = Field(description="0 to 100 each")
+    advice: list[str] = Field(description="what to do, the most important first")
+    measured: dict[str, float] | None = Field(description="px, counts and shares, as `skuscan.quality` names them")
+    nearest_sku: str | None = Field(description="the other product whose picture looks most like it")
+    similarity: float | None = Field(description="cosine to that one")
+
+
+class QualityPage(Model):
+    """Pictures in the order of their SKUs, a page of products at a time."""
+
+    references: list[QualityOut]
+    next: str | None = Field(description="give it as `after` for the next page; null: this is the last")
+
+
+class LookAlikeQuery(BaseModel):
+    """How many."""
+
+    limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE)
+
+
+class LookAlikeOut(Model):
+    """Two products whose pictures look alike."""
+
+    sku_a: str
+    reference_a: str
+    sku_b: str
+    reference_b: str
+    similarity: float = Field(description="cosine")
+    minimum_margin: float | None = Field(
+        description="how far one must be ahead on devices; 0: the model's own margin; null: not published yet"
+    )
+    advice: str
+
+
+class LookAlikeList(Model):
+    """The most alike pairs of products, the most alike first."""
+
+    look_alikes: list[LookAlikeOut]
+
+
 class AssortmentIn(Model):
     """A new assortment."""
 

@@ -3,6 +3,7 @@
 1. Every picture is read, kept in the folder of pictures, and its features are computed unless they are finished
    already. This part is committed as it goes: an import that was killed does not do finished work again.
 2. When every picture is usable, the whole plan is applied in one transaction.
+3. What is new is compared with the whole catalogue, so that look-alikes can be reported.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from skuscan_server.catalogue.products import (
 from skuscan_server.db.models import Product
 from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool
+from skuscan_server.quality.neighbours import Neighbours
 
 Progress = Callable[[int], None]
 
@@ -57,6 +59,7 @@ class Importer:
         pictures: BlobFolder,
         work: FinishedWork,
         pool: FeaturePool,
+        neighbours: Neighbours,
         *,
         max_picture_bytes: int,
         batch: int,
@@ -65,6 +68,7 @@ class Importer:
         self._pictures = pictures
         self._work = work
         self._pool = pool
+        self._neighbours = neighbours
         self._max_picture_bytes = max_picture_bytes
         self._batch = batch
 
@@ -72,7 +76,9 @@ class Importer:
         """Apply a plan; `on_done` counts its pictures. Raises CatalogueError naming unusable pictures by row."""
         refs = self._read_all(plan)
         computed = self._finish(plan, refs, on_done)
-        return self._apply(plan, refs, computed, actor)
+        result = self._apply(plan, refs, computed, actor)
+        self._neighbours.refresh()
+        return result
 
     def _read_all(self, plan: ImportPlan) -> dict[PictureSource, FileRef]:
         """Name every picture by its content, or refuse them all: a wrong path should not cost an hour of work."""

@@ -73,6 +73,15 @@ class FinishedWork:
                 finished |= set(session.scalars(features)) & set(session.scalars(displays))
         return wanted - finished
 
+    def read_display(self, picture: bytes) -> bytes | None:
+        """The display picture of a picture by its SHA-256, WebP; None where it is not made, or lost."""
+        with self._database.read() as session:
+            row = session.get(Display, (picture, self.display_side))
+        if row is None:
+            return None
+        ref = FileRef(sha256=row.sha256, length=row.length)
+        return self._published.read(ref) if self._published.is_intact(ref) else None
+
     def finish(
         self, jobs: Iterable[PictureJob], pool: FeaturePool, batch: int, on_done: Callable[[int], None]
     ) -> dict[bytes, Refused]:

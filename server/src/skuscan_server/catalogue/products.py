@@ -7,11 +7,11 @@ published before.
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from skuscan_server.catalogue.values import Attribute, ProductData
-from skuscan_server.db.models import AuditEntry, CatalogueVersion, Picture, Product, Reference
+from skuscan_server.db.models import AuditEntry, CatalogueVersion, Neighbour, Picture, Product, Reference
 from skuscan_server.errors import CatalogueError, NotFoundError
 
 SOURCE_NAME_LENGTH = 500  # characters
@@ -35,6 +35,8 @@ def put_product(session: Session, data: ProductData) -> bool:
         session.add(product)
     elif _fields(product) == _fields(data):
         return False
+    elif product.group != data.group:
+        forget_neighbours(session, data.sku)  # products of one group do not count as look-alikes
     product.name, product.gtin, product.group = data.name, data.gtin, data.group
     product.attributes = dict(data.attributes)
     product.updated_at = time.time()
@@ -70,6 +72,14 @@ def add_reference(session: Session, sku: str, picture_sha256: bytes, source_name
     session.flush()
     count_changes(session, 1)
     return reference
+
+
+def forget_neighbours(session: Session, sku: str) -> None:
+    """Let a product's pictures be compared with all others anew."""
+    references = select(Reference.id).where(Reference.sku == sku)
+    session.execute(
+        delete(Neighbour).where(or_(Neighbour.reference_id.in_(references), Neighbour.other_id.in_(references)))
+    )
 
 
 def withdraw(session: Session, sku: str) -> None:

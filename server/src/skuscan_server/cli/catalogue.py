@@ -1,4 +1,4 @@
-"""`skuscan-server catalogue import | list | withdraw | set-price`."""
+"""`skuscan-server catalogue import | list | withdraw | set-price | quality | look-alikes`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +9,19 @@ from sqlalchemy import func, select
 from skuscan.cli.options import echo_json, json_option
 from skuscan_server.catalogue import csv_import, folder_import, products
 from skuscan_server.catalogue.values import PRICE, money
+from skuscan_server.cli import quality
 from skuscan_server.cli.common import actor, progress_bar, services_of
 from skuscan_server.db.models import Product, Reference
+from skuscan_server.quality.report import summarise
 
 
 @click.group("catalogue")
 def command() -> None:
     """Import, list and change products."""
+
+
+command.add_command(quality.quality)
+command.add_command(quality.look_alikes)
 
 
 @command.command("import")
@@ -28,6 +34,7 @@ def import_(ctx: click.Context, source: Path, as_json: bool) -> None:
     A CSV has the columns sku, name and image, one row per picture; gtin, group, price with currency, and withdrawn are
     known, others become attributes. In a folder, NAME.jpg is the SKU NAME, and a sub-folder is a SKU with several
     pictures. Products that SOURCE does not name stay. An import that was stopped goes on when it is run again.
+    At its end it names pictures that will be hard to recognise; it takes them all the same.
 
     \b
     Example:
@@ -47,13 +54,18 @@ def import_(ctx: click.Context, source: Path, as_json: bool) -> None:
             show(done, total)
 
         result = services.importer(pool).run(plan, actor(), count)
+    with services.quality_report() as report:
+        summary = summarise(report.references(sorted(plan.products)), quality.SHOWN_AFTER_IMPORT)
+        look_alikes = report.count_look_alikes()
     if as_json:
-        echo_json(asdict(result))
-    else:
-        click.echo(
-            f"{result.created} new, {result.changed} changed, {result.withdrawn} withdrawn, "
-            f"{result.unchanged} unchanged; {result.computed} pictures computed. Next: skuscan-server publish"
-        )
+        echo_json(asdict(result) | {"quality": summary.as_dict(), "look_alikes": look_alikes})
+        return
+    for line in quality.import_lines(summary, look_alikes):
+        click.echo(line)
+    click.echo(
+        f"{result.created} new, {result.changed} changed, {result.withdrawn} withdrawn, "
+        f"{result.unchanged} unchanged; {result.computed} pictures computed. Next: skuscan-server publish"
+    )
 
 
 @command.command("list")

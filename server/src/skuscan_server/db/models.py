@@ -1,6 +1,7 @@
 """The tables.
 
     product ─< reference >─ picture ─< feature, display      the catalogue as the operator sees it
+    reference ─< neighbour >─ reference                       which pictures look alike
     assortment ─< membership >─ product                       who gets what
     assortment ─< publication, live_record >─ record          what was published, byte for byte
     assortment ─< device, enrolment_token                     who asks
@@ -81,7 +82,18 @@ class Feature(Base):
     embedding: Mapped[bytes] = mapped_column(LargeBinary(256))  # 256 int8
     keypoints: Mapped[bytes]
     appearance: Mapped[bytes]
-    quality: Mapped[dict[str, Any]] = mapped_column(JSON)  # `skuscan.features.ReferenceQuality`
+    quality: Mapped[dict[str, Any]] = mapped_column(JSON)  # `skuscan.quality.ReferenceQuality`
+
+
+class Neighbour(Base):
+    """Finished work: another product's reference that looks like this one; see `quality/neighbours.py`."""
+
+    __tablename__ = "neighbour"
+
+    reference_id: Mapped[int] = mapped_column(ForeignKey("reference.id", ondelete="CASCADE"), primary_key=True)
+    other_id: Mapped[int] = mapped_column(ForeignKey("reference.id", ondelete="CASCADE"), primary_key=True, index=True)
+    feature_space: Mapped[bytes] = mapped_column(DIGEST)
+    similarity: Mapped[float] = mapped_column(index=True)  # cosine
 
 
 class Display(Base):
