@@ -35,7 +35,8 @@ def package(seed: int) -> np.ndarray:
 def head_of(channels: int, gem_p: float, seed: int = 0) -> Head:
     rng = np.random.default_rng(seed)
     projection = rng.normal(size=(channels, EMBEDDING_SIZE)).astype(np.float32)
-    return Head(gem_p, projection, rng.normal(size=EMBEDDING_SIZE).astype(np.float32))
+    bias = rng.normal(size=EMBEDDING_SIZE).astype(np.float32)
+    return Head(gem_p, projection, bias, attention=np.zeros(channels, np.float32))
 
 
 def test_an_embedding_is_a_unit_vector_of_256(embedder: Embedder) -> None:
@@ -79,8 +80,26 @@ def test_the_head_is_gem_projection_and_unit_length(gem_p: float) -> None:
     np.testing.assert_allclose(apply_head(head, feature_map), vector / np.linalg.norm(vector), atol=2e-6)
 
 
+def test_a_location_counts_as_much_as_attention_says() -> None:
+    rng = np.random.default_rng(2)
+    feature_map = rng.uniform(0, 6, (3, 3, 40)).astype(np.float32)
+    attention = rng.normal(size=40).astype(np.float32)
+    weights = 1 / (1 + np.exp(-(feature_map.reshape(9, 40).astype(np.float64) @ attention)))
+    pooled = (weights @ feature_map.reshape(9, 40).astype(np.float64) ** 2 / weights.sum()) ** 0.5
+    head = replace(head_of(40, 2.0), attention=attention)
+    vector = pooled @ head.projection + head.bias
+    np.testing.assert_allclose(apply_head(head, feature_map), vector / np.linalg.norm(vector), atol=2e-6)
+
+
+def test_a_map_that_attracts_no_attention_still_has_an_embedding() -> None:
+    head = replace(head_of(40, 3.0), attention=np.full(40, -100, np.float32))
+    assert np.isfinite(apply_head(head, np.full((7, 7, 40), 6, np.float32))).all()
+
+
 def test_a_vector_without_a_direction_is_zeros() -> None:
-    head = Head(3.0, np.zeros((4, EMBEDDING_SIZE), np.float32), np.zeros(EMBEDDING_SIZE, np.float32))
+    head = Head(
+        3.0, np.zeros((4, EMBEDDING_SIZE), np.float32), np.zeros(EMBEDDING_SIZE, np.float32), np.zeros(4, np.float32)
+    )
     got = apply_head(head, np.ones((2, 2, 4), np.float32))
     assert (got == 0).all()
     assert (quantize(got) == 0).all()

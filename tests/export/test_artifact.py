@@ -16,7 +16,9 @@ from skuscan_export.card import CARD_FILE, add_parity, write_card
 from skuscan_export.parity import Parity
 
 SPEC = PreprocessSpec(size=224, letterbox_grey=255, scale=128.0, offset=127.0, channel_order="RGB", resampling="area")
-HEAD = Head(2.0, np.ones((8, EMBEDDING_SIZE), np.float32), np.zeros(EMBEDDING_SIZE, np.float32))
+HEAD = Head(
+    2.0, np.ones((8, EMBEDDING_SIZE), np.float32), np.zeros(EMBEDDING_SIZE, np.float32), np.zeros(8, np.float32)
+)
 PARITY = Parity(
     pictures=200,
     mean=0.9944,

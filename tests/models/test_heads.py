@@ -65,7 +65,7 @@ def test_pooling_is_what_a_device_does() -> None:
     feature_map = np.random.default_rng(1).uniform(0, 6, (7, 7, CHANNELS)).astype(np.float32)
     for exponent in (1.0, 2.0, 3.0):
         identity = np.eye(CHANNELS, EMBEDDING_SIZE, dtype=np.float32)
-        head = Head(exponent, identity, np.zeros(EMBEDDING_SIZE, np.float32))
+        head = Head(exponent, identity, np.zeros(EMBEDDING_SIZE, np.float32), np.zeros(CHANNELS, np.float32))
         expected = apply_head(head, feature_map)
         np.testing.assert_allclose(unit(gem(feature_map, exponent)[:EMBEDDING_SIZE]), expected, rtol=1e-4)
 

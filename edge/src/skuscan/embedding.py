@@ -1,6 +1,6 @@
 """Picture -> unit vector: letterbox, int8 network, and the head that does not survive int8.
 
-The head is GeM pooling (Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation"), a
+The head is weighted GeM pooling (Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation"), a
 projection to 256 components, and unit length. Stored and sent vectors are int8: direction only.
 """
 
@@ -56,7 +56,7 @@ class Embedder:
 
 
 def apply_head(head: Head, feature_map: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """GeM, projection and unit length.
+    """Weighted GeM, projection and unit length; see `Head`.
 
     Args:
         head: For c channels.
@@ -66,7 +66,9 @@ def apply_head(head: Head, feature_map: npt.NDArray[np.float32]) -> npt.NDArray[
         (256,) float32 of unit length; zeros when there is no direction at all.
     """
     values = np.maximum(feature_map.reshape(-1, feature_map.shape[-1]), GEM_FLOOR)
-    pooled = _power(values, head.gem_p).mean(axis=0) ** np.float32(1 / head.gem_p)
+    # The sigmoid as a tanh: no overflow. The floor keeps a map that nothing in it attracts from being 0 / 0.
+    weights = np.maximum(0.5 + 0.5 * np.tanh(values @ head.attention / 2), GEM_FLOOR)
+    pooled = (weights @ _power(values, head.gem_p) / weights.sum()) ** np.float32(1 / head.gem_p)
     return unit(pooled @ head.projection + head.bias)
 
 

@@ -33,12 +33,15 @@ class Head:
     """What turns the backbone's feature map into an embedding, outside the int8 graph.
 
     GeM pooling (Radenovic et al. 2018, "Fine-tuning CNN image retrieval with no human annotation") with exponent
-    `gem_p`, then `pooled @ projection + bias`, then unit length.
+    `gem_p`, in which a location x weighs `sigmoid(attention . x)`, so that the product counts and the shelf around it
+    does not (Noh et al. 2017, "Large-scale image retrieval with attentive deep local features"); then
+    `pooled @ projection + bias`, then unit length.
     """
 
     gem_p: float
     projection: npt.NDArray[np.float32]  # (c, 256)
     bias: npt.NDArray[np.float32]  # (256,)
+    attention: npt.NDArray[np.float32]  # (c,); zeros: every location weighs the same
 
     @classmethod
     def load(cls, data: bytes) -> "Head":
@@ -46,18 +49,23 @@ class Head:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 gem_p, projection, bias = arrays["gem_p"], arrays["projection"], arrays["bias"]
+                attention = arrays["attention"]
         except (KeyError, ValueError, OSError, EOFError) as error:
-            raise ModelError("a head holds the arrays gem_p, projection and bias", str(error)) from error
+            raise ModelError("a head holds the arrays gem_p, projection, bias and attention", str(error)) from error
         if projection.ndim != 2 or projection.shape[1] != EMBEDDING_SIZE or bias.shape != (EMBEDDING_SIZE,):
             raise ModelError("a head projects to 256 components", f"{projection.shape} and {bias.shape}")
-        if not all(np.isfinite(a).all() for a in (gem_p, projection, bias)) or gem_p.size != 1:
+        if attention.shape != projection.shape[:1]:
+            raise ModelError("a head's attention has as many channels as its projection", f"{attention.shape}")
+        if not all(np.isfinite(a).all() for a in (gem_p, projection, bias, attention)) or gem_p.size != 1:
             raise ModelError("a head's numbers are finite", "a NaN, an infinity or a wrong shape")
-        return cls(float(gem_p), projection.astype(np.float32), bias.astype(np.float32))
+        return cls(float(gem_p), *(a.astype(np.float32) for a in (projection, bias, attention)))
 
     def dump(self) -> bytes:
         """The `.npz` that `load` reads."""
         out = io.BytesIO()
-        np.savez(out, gem_p=np.float32(self.gem_p), projection=self.projection, bias=self.bias)
+        np.savez(
+            out, gem_p=np.float32(self.gem_p), projection=self.projection, bias=self.bias, attention=self.attention
+        )
         return out.getvalue()
 
 

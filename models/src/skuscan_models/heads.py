@@ -62,7 +62,8 @@ def fit_head(pooled: npt.NDArray[np.float32], labels: Sequence[str], gem_p: floa
     between = np.cov((centres - mean) @ whitening, rowvar=False)
     _, axes = np.linalg.eigh(between)
     projection = whitening @ axes[:, ::-1][:, :EMBEDDING_SIZE]
-    return Head(gem_p, projection.astype(np.float32), (-mean @ projection).astype(np.float32))
+    everywhere = np.zeros(len(projection), np.float32)
+    return Head(gem_p, projection.astype(np.float32), (-mean @ projection).astype(np.float32), everywhere)
 
 
 def _whitening(within: Array, shrinkage: float) -> Array:

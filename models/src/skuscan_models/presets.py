@@ -13,7 +13,7 @@ from skuscan_models.backbones import Backbone, build_backbone
 from skuscan_models.pretrained import load_imagenet_weights
 
 
-def _imagenet_preprocess() -> PreprocessSpec:
+def imagenet_preprocess() -> PreprocessSpec:
     """224 px on white, `(pixel - 127) / 128`: what EfficientNet-Lite was trained with."""
     return PreprocessSpec(
         size=224, letterbox_grey=255, scale=128.0, offset=127.0, channel_order="RGB", resampling="area"
@@ -34,7 +34,7 @@ class Preset:
 
     backbone: str
     load_weights: Callable[[Backbone], None]
-    preprocess: PreprocessSpec = field(default_factory=_imagenet_preprocess)
+    preprocess: PreprocessSpec = field(default_factory=imagenet_preprocess)
     gem_p: float = 2.0
     shrinkage: float = 1.0
 

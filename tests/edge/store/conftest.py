@@ -64,7 +64,7 @@ def pair(sku: str, other: str) -> bytes:
 def small_model() -> tuple[bytes, list[bytes]]:
     """A model artefact and its files; the backbone is no network, which a store does not mind."""
     backbone = b"not a network"
-    head = Head(3.0, np.ones((2, 256), np.float32), np.zeros(256, np.float32)).dump()
+    head = Head(3.0, np.ones((2, 256), np.float32), np.zeros(256, np.float32), np.zeros(2, np.float32)).dump()
     artifact = ModelArtifact(
         format=1, name="test", backbone=file_ref(backbone), head=file_ref(head), preprocess=PreprocessSpec(size=224)
     )

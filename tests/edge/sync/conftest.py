@@ -133,7 +133,7 @@ class Site:
         return manifest
 
     def model(self) -> ModelArtifact:
-        head = Head(3.0, np.ones((2, 256), np.float32), np.zeros(256, np.float32)).dump()
+        head = Head(3.0, np.ones((2, 256), np.float32), np.zeros(256, np.float32), np.zeros(2, np.float32)).dump()
         return ModelArtifact(
             format=1,
             name="test",

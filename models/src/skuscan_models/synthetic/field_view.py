@@ -22,6 +22,8 @@ _LEAST_BEND = 0.5  # px: less is not seen
 _MIN_DEPTH = 24  # px of a made-up side
 _AREA_BELOW = 0.7  # scale from which pixels are averaged before a warp
 _PLACING_STEPS = 12  # steps by which a package is moved back into the frame
+_LEAST_BACKDROP = 0.5  # share of a photo's largest part of the frame's shape: more is cropped away
+_BACKDROP_BLUR = (0.3, 2.0)  # px, standard deviation
 _LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
 
@@ -109,7 +111,11 @@ class FieldView:
 
 
 def field_view(
-    reference_rgb: Picture, rng: Rng, options: FieldViewOptions = USUAL, side_rgb: Picture | None = None
+    reference_rgb: Picture,
+    rng: Rng,
+    options: FieldViewOptions = USUAL,
+    side_rgb: Picture | None = None,
+    backdrop: Picture | None = None,
 ) -> Picture:
     """A drawn hand-held photo of a package.
 
@@ -119,6 +125,7 @@ def field_view(
         rng: The source of every choice.
         options: How hard the photo is.
         side_rgb: (H', W', 3) uint8, the package's side if known; otherwise a plausible one is made up.
+        backdrop: (H*, W*, 3) uint8, a photo to stand behind the package; otherwise a scene is drawn.
 
     Returns:
         (H'', W'', 3) uint8 RGB, of the options' size, portrait or landscape.
@@ -126,17 +133,21 @@ def field_view(
     Raises:
         PictureError: The reference is no RGB picture, or too small.
     """
-    return draw_field_view(reference_rgb, rng, options, side_rgb).picture
+    return draw_field_view(reference_rgb, rng, options, side_rgb, backdrop).picture
 
 
 def draw_field_view(
-    reference_rgb: Picture, rng: Rng, options: FieldViewOptions = USUAL, side_rgb: Picture | None = None
+    reference_rgb: Picture,
+    rng: Rng,
+    options: FieldViewOptions = USUAL,
+    side_rgb: Picture | None = None,
+    backdrop: Picture | None = None,
 ) -> FieldView:
     """As `field_view`, and says where the package is."""
     package = _bend(cut_out(reference_rgb, options.longest_side), rng, options)
     frame = _frame(rng, options)
     pose = _place(package, rng, frame, options)
-    scene = clutter(rng, *frame, options.things)
+    scene = clutter(rng, *frame, options.things) if backdrop is None else _fill_frame(backdrop, rng, frame)
     hand = Hand(rng, pose.front) if rng.random() < options.hand else None
     _cast_shadow(scene, pose, rng)
     if hand:
@@ -145,6 +156,18 @@ def draw_field_view(
     if hand:
         hand.draw_before(scene)
     return FieldView(photograph(scene, rng, options.camera), pose.front, _visible(pose.front, frame))
+
+
+def _fill_frame(backdrop: Picture, rng: Rng, frame: tuple[int, int]) -> Picture:
+    """A part of a photo, of the frame's shape and size, somewhat out of focus, (height, width, 3) uint8."""
+    height, width = frame
+    largest = min(backdrop.shape[0] / height, backdrop.shape[1] / width)
+    part = largest * rng.uniform(_LEAST_BACKDROP, 1)
+    rows, columns = max(1, int(part * height)), max(1, int(part * width))
+    top = int(rng.integers(backdrop.shape[0] - rows + 1))
+    left = int(rng.integers(backdrop.shape[1] - columns + 1))
+    scene = cv2.resize(backdrop[top : top + rows, left : left + columns], (width, height))
+    return cv2.GaussianBlur(scene, (0, 0), rng.uniform(*_BACKDROP_BLUR)).astype(np.uint8, copy=False)
 
 
 def nothing(rng: Rng, options: FieldViewOptions = USUAL) -> Picture:
