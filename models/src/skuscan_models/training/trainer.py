@@ -1,0 +1,182 @@
+"""A training run: resumable, seeded, logged.
+
+1. Fit the head's start on pooled ImageNet features of the run's own batches (`heads.fit_head`).
+2. For each step: draw the batch, set the rate of the one-cycle schedule (Smith and Topin 2017, "Super-convergence"),
+   let Keras do the step on whichever backend `KERAS_BACKEND` names.
+3. Every few steps: append to `log.csv`; less often: validate, and write a checkpoint with the optimizer's state.
+
+A run that was stopped goes on from its last checkpoint: batch k is the same whenever it is drawn.
+"""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from skuscan.errors import ModelError
+from skuscan_models.heads import fit_head
+from skuscan_models.pretrained import load_imagenet_weights
+from skuscan_models.training.batches import Batches
+from skuscan_models.training.config import TrainingConfig
+from skuscan_models.training.losses import build_loss
+from skuscan_models.training.network import backbone_of, pooled_features, set_head, training_network
+from skuscan_models.training.sources import Instance
+
+CONFIG_FILE, LOG_FILE, CHECKPOINT_FILE = "config.json", "log.csv", "checkpoint.npz"
+LOG_FIELDS = ("step", "size", "rate", "loss", "accuracy")
+HEAD_SHRINKAGE = 1.0  # of the head's start; see `fit_head`
+
+Progress = Callable[[int, Mapping[str, float]], None]
+Start = Callable[[Any], None]  # fills a backbone's weights
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One cycle of the learning rate: up in a line, down in a cosine."""
+
+    config: TrainingConfig
+
+    def rate(self, step: int) -> float:
+        """Of a step, 0 to `steps` - 1."""
+        top, rising = self.config.learning_rate, max(1, round(self.config.warm_up * self.config.steps))
+        if step < rising:
+            return top * (step + 1) / rising
+        done = (step - rising) / max(1, self.config.steps - rising)
+        return top * (self.config.last_rate + (1 - self.config.last_rate) * (1 + math.cos(math.pi * done)) / 2)
+
+
+def train(
+    config: TrainingConfig,
+    sources: Mapping[str, Sequence[Instance]],
+    folder: Path,
+    progress: Progress,
+    start: Start = load_imagenet_weights,
+    checkpoint_every: int = 25,
+) -> keras.Model:
+    """Run or go on.
+
+    Args:
+        config: Of the run.
+        sources: As from `load_sources`.
+        folder: For config, log and checkpoints; a run in it with another config is refused.
+        progress: Told after every step: how many are done, and the log's numbers.
+        start: Weights to start from.
+        checkpoint_every: Steps.
+
+    Returns:
+        The trained network.
+
+    Raises:
+        ModelError: The folder holds another run.
+    """
+    _claim(folder, config)
+    batches = Batches(config, sources)
+    network = training_network(config.backbone, config.frozen_blocks, config.gem_p, config.attention_rate)
+    compile_network(network, config)
+    checkpoint = folder / CHECKPOINT_FILE
+    if checkpoint.exists():
+        done = _resume(network, checkpoint)
+    else:
+        done = 0
+        _begin(network, config, batches, start)
+    schedule = Schedule(config)
+    with _Log(folder / LOG_FILE, done) as log:
+        for step, batch in enumerate(batches.from_step(done), done):
+            network.optimizer.learning_rate = schedule.rate(step)
+            numbers = network.train_on_batch(batch.pictures, batch.labels, return_dict=True)
+            logged = {"size": config.size_at(step), "rate": schedule.rate(step)} | _plain(numbers)
+            log.append(step, logged)
+            progress(step + 1, logged)
+            if (step + 1) % checkpoint_every == 0 or step + 1 == config.steps:
+                _checkpoint(network, checkpoint, step + 1)
+    return network
+
+
+def compile_network(network: keras.Model, config: TrainingConfig) -> None:
+    """Give it loss, metric and optimizer; `jit_compile` stays off: on a CPU it made the first step minutes long."""
+    optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
+    optimizer.build(network.trainable_variables)
+    loss = build_loss(config.loss, **config.loss_options)
+    network.compile(optimizer, loss=loss, metrics=[in_batch_accuracy], jit_compile=False)
+
+
+def in_batch_accuracy(labels: Any, embeddings: Any) -> Any:
+    """The share of rows whose nearest other row is of the same instance."""
+    labels = ops.convert_to_tensor(labels)
+    similarity = ops.matmul(embeddings, ops.transpose(embeddings))
+    nearest = ops.argmax(similarity - 4 * ops.eye(ops.shape(embeddings)[0]), axis=1)
+    instance = labels[:, 0]
+    return ops.mean(ops.cast(ops.equal(ops.take(instance, nearest), instance), "float32"))
+
+
+def _begin(network: keras.Model, config: TrainingConfig, batches: Batches, start: Start) -> None:
+    """Fill the backbone, and fit the head on batches that the run itself will not draw."""
+    start(backbone_of(network))
+    features = pooled_features(network)
+    pooled, labels = [], []
+    for step in range(config.steps, config.steps + config.head_batches):
+        batch = batches.batch(step)
+        pooled.append(features.predict_on_batch(batch.pictures))
+        labels += [f"{step}-{instance:.0f}" for instance in batch.labels[:, 0]]
+    set_head(network, fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE))
+
+
+def _claim(folder: Path, config: TrainingConfig) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / CONFIG_FILE
+    if path.exists() and json.loads(path.read_text())["digest"] != config.digest():
+        raise ModelError("a folder holds one run", f"{folder} has another config", "choose another folder or remove it")
+    path.write_text(json.dumps({"digest": config.digest()} | config.to_dict(), indent=2) + "\n")
+
+
+def _resume(network: keras.Model, path: Path) -> int:
+    """Fill the network and its optimizer from a checkpoint; the steps that it had done."""
+    with np.load(path, allow_pickle=False) as saved:
+        variables = _variables(network)
+        for number, variable in enumerate(variables):
+            variable.assign(saved[str(number)])
+        return int(saved["step"])
+
+
+def _checkpoint(network: keras.Model, path: Path, step: int) -> None:
+    """In one rename: a cut leaves the old checkpoint or the new one."""
+    values: dict[str, Any] = {str(n): ops.convert_to_numpy(variable) for n, variable in enumerate(_variables(network))}
+    temporary = path.with_suffix(".new.npz")
+    np.savez(temporary, **values, step=step)
+    temporary.replace(path)
+
+
+def _variables(network: keras.Model) -> list[Any]:
+    return [*network.variables, *network.optimizer.variables]
+
+
+class _Log:
+    """`log.csv`, cut to the steps that the checkpoint knows."""
+
+    def __init__(self, path: Path, steps: int) -> None:
+        kept = list(csv.DictReader(path.open())) if path.exists() else []
+        self._file = path.open("w", newline="")
+        self._writer = csv.DictWriter(self._file, LOG_FIELDS)
+        self._writer.writeheader()
+        self._writer.writerows(row for row in kept if int(row["step"]) < steps)
+
+    def append(self, step: int, numbers: Mapping[str, float]) -> None:
+        self._writer.writerow({"step": step} | {name: f"{number:.6g}" for name, number in numbers.items()})
+        self._file.flush()
+
+    def __enter__(self) -> "_Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _plain(numbers: Mapping[str, Any]) -> dict[str, float]:
+    return {"loss": float(numbers["loss"]), "accuracy": float(numbers["in_batch_accuracy"])}

@@ -1,0 +1,87 @@
+"""Recall@1 on products that were not trained on: what a choice is judged by. Evaluation pictures have no part in it.
+
+boxes     fronts against drawn field views of them, in a catalogue of all validation scans
+drawn     families of near-duplicates, likewise
+grozi120  one frame of each product against its others
+produce   photos of known kinds, kept aside, against the training photos
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.picture import letterbox
+from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
+from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
+from skuscan_models.training.sources import Instance, Picture, load_boxes, load_grozi, load_produce
+
+DRAWN_FAMILIES, VARIANTS = 60, 3
+SEED = 11
+PHOTO_SIDES = (464, 348)  # px: what hand-held photos of public data sets have
+LETTERBOX_GREY = 255
+
+Embed = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]  # (n, S, S, 3) uint8 -> (n, 256) unit rows
+
+
+@dataclass(frozen=True)
+class Question:
+    """A catalogue and photos of what is in it; names say which is which."""
+
+    references: list[tuple[str, Picture]]
+    photos: list[tuple[str, Picture]]
+
+
+def questions(folder: Path | None) -> dict[str, Question]:
+    """Everything that is asked. Without `folder` only drawn packaging."""
+    rng = np.random.default_rng(SEED)
+    asked = {"drawn": _of_fronts(_drawn(), rng)}
+    if folder is not None:
+        asked["boxes"] = _of_fronts(load_boxes(folder, "validation"), rng)
+        asked["grozi120"] = _of_photos(load_grozi(folder, "validation"))
+        known, kept = load_produce(folder, "train"), load_produce(folder, "validation")
+        asked["produce"] = Question(
+            [(i.key, p) for i in known for p in i.pictures], [(i.key, p) for i in kept for p in i.pictures]
+        )
+    return asked
+
+
+def recall(asked: Mapping[str, Question], embed: Embed, size: int) -> dict[str, float]:
+    """The share of photos whose nearest reference is the right one, by question."""
+    return {name: _recall(question, embed, size) for name, question in asked.items()}
+
+
+def _recall(question: Question, embed: Embed, size: int) -> float:
+    references = embed(_squares([picture for _, picture in question.references], size))
+    photos = embed(_squares([picture for _, picture in question.photos], size))
+    nearest = (photos @ references.T).argmax(axis=1)
+    right = [question.references[i][0] == name for i, (name, _) in zip(nearest, question.photos, strict=True)]
+    return float(np.mean(right))
+
+
+def _squares(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
+    return np.stack([letterbox(picture, size, LETTERBOX_GREY) for picture in pictures])
+
+
+def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Question:
+    longest, shortest = PHOTO_SIDES
+    views = [replace(options, longest_side=longest, shortest_side=shortest) for options in (USUAL, HARD)]
+    photos = [(i.key, field_view(i.pictures[0], rng, options)) for i in instances for options in views]
+    return Question([(i.key, i.pictures[0]) for i in instances], photos)
+
+
+def _of_photos(instances: Sequence[Instance]) -> Question:
+    """The largest photo is the reference."""
+    references, photos = [], []
+    for instance in instances:
+        largest, *others = sorted(instance.pictures, key=lambda picture: -picture.size)
+        references.append((instance.key, largest))
+        photos += [(instance.key, other) for other in others]
+    return Question(references, photos)
+
+
+def _drawn() -> list[Instance]:
+    designs = [design(SEED, VALIDATION_FAMILIES[f], v) for f in range(DRAWN_FAMILIES) for v in range(VARIANTS)]
+    return [Instance(product.sku, "", False, (draw_front(product),)) for product in designs]
