@@ -12,6 +12,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.errors import BundleError
+from skuscan.keypoint_index import KeypointIndex, index_in_memory
+from skuscan.keypoints import Keypoints, unpack
 from skuscan.model import EMBEDDING_SIZE, Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
@@ -48,6 +51,10 @@ class Catalogue(Protocol):
     def annoy_file(self) -> Path | None:
         """The Annoy index over the base rows, already checked by its digest; None: search exactly."""
 
+    @property
+    def keypoint_indexes(self) -> tuple[KeypointIndex, ...]:
+        """Over the keypoints of all rows, one index behind the other."""
+
     def sku_of_row(self, row: int) -> str:
         """The SKU of a reference row."""
 
@@ -62,6 +69,14 @@ class Catalogue(Protocol):
 
     def display_file(self, sku: str) -> Path | None:
         """The display picture of a SKU, checked; None when there is none here."""
+
+
+def stored_keypoints(reference: Reference) -> Keypoints:
+    """A reference's keypoints; none when they are damaged: it is found by its embedding then."""
+    try:
+        return unpack(reference.keypoints)
+    except BundleError:
+        return Keypoints.empty()
 
 
 class MemoryCatalogue:
@@ -94,6 +109,8 @@ class MemoryCatalogue:
         self.base_embeddings = np.stack(rows) if rows else np.empty((0, EMBEDDING_SIZE), np.int8)
         self.delta_embeddings = np.empty((0, EMBEDDING_SIZE), np.int8)
         self.withdrawn = np.zeros(len(rows), np.bool_)
+        keypoints = (stored_keypoints(reference) for reference in self._references)
+        self.keypoint_indexes: tuple[KeypointIndex, ...] = (index_in_memory(keypoints, len(rows)),)
 
     def sku_of_row(self, row: int) -> str:
         """The SKU of a reference row."""

@@ -9,7 +9,9 @@ same bits whatever index proposed a row, whatever the block size and whatever th
 grid on which every dot product with int8 rows is a whole number that float32 holds exactly, in any order of summation.
 """
 
-from collections.abc import Callable
+import bisect
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -35,11 +37,17 @@ ANNOY_NODE_BYTES = 12 + 4 * EMBEDDING_SIZE  # annoylib.h, Angular::Node: a count
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A SKU and its reference that is most like the scan."""
+    """A SKU, its reference that is most like the scan, and how like the scan it is.
+
+    Attributes:
+        sku: Its key.
+        row: Of that reference, in the catalogue.
+        similarity: -1 to 1; of one reference its cosine, of several see `LayeredIndex.judge`.
+    """
 
     sku: str
-    row: int  # of the catalogue
-    similarity: float  # cosine, -1 to 1
+    row: int
+    similarity: float
 
 
 @dataclass(frozen=True)
@@ -148,35 +156,39 @@ class AnnoyIndex:
         return rows[order], similarities[order]
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """Rows of a catalogue that are searched together."""
+
+    index: Index
+    rows: npt.NDArray[np.int8]  # (n, 256)
+    first_row: int  # of the catalogue
+    withdrawn: npt.NDArray[np.bool_]  # (n,)
+
+
 class LayeredIndex:
     """Base + delta - withdrawn rows of one catalogue. Immutable, safe in any thread."""
 
-    def __init__(
-        self,
-        base: Index,
-        delta: ExactIndex,
-        first_delta_row: int,
-        withdrawn: npt.NDArray[np.bool_],
-        sku_of_row: Callable[[int], str],
-    ) -> None:
+    def __init__(self, layers: Sequence[_Layer], sku_of_row: Callable[[int], str]) -> None:
         """Use `LayeredIndex.open`."""
-        kept = np.zeros(len(delta), np.bool_)
-        self._layers: tuple[tuple[Index, int, npt.NDArray[np.bool_]], ...] = (
-            (base, 0, withdrawn),
-            (delta, first_delta_row, kept),
-        )
+        self._layers = tuple(layers)
         self._sku_of_row = sku_of_row
-        self.name = base.name
+        self.name = layers[0].index.name
 
     @classmethod
     def open(cls, catalogue: Catalogue) -> "LayeredIndex":
         """Open a catalogue's index. Raises StoreError when its Annoy file belongs to another base."""
-        base = _open_base(catalogue.annoy_file, catalogue.base_embeddings)
-        delta = ExactIndex(catalogue.delta_embeddings)
-        return cls(base, delta, len(catalogue.base_embeddings), catalogue.withdrawn, catalogue.sku_of_row)
+        base, delta = catalogue.base_embeddings, catalogue.delta_embeddings
+        layers = (
+            _Layer(_open_base(catalogue.annoy_file, base), base, 0, catalogue.withdrawn),
+            _Layer(ExactIndex(delta), delta, len(base), np.zeros(len(delta), np.bool_)),
+        )
+        return cls(layers, catalogue.sku_of_row)
 
     def search(self, vector: npt.NDArray[np.float32], skus: int) -> list[Neighbour]:
-        """The nearest SKUs, each by its best reference.
+        """The nearest SKUs.
+
+        They are found by their best references; those with several are then judged by all of them, see `judge`.
 
         Args:
             vector: (256,) float32 of unit length.
@@ -187,27 +199,71 @@ class LayeredIndex:
         """
         query = Query.of(vector)
         best: dict[str, Neighbour] = {}
-        for index, first_row, withdrawn in self._layers:
-            for found in self._search_layer(index, first_row, withdrawn, query, skus):
+        for layer in self._layers:
+            for found in self._search_layer(layer, query, skus):
                 known = best.get(found.sku)
                 if known is None or found.similarity > known.similarity:
                     best[found.sku] = found
-        return sorted(best.values(), key=lambda neighbour: (-neighbour.similarity, neighbour.sku))[:skus]
+        nearest = sorted(best.values(), key=_by_similarity)[:skus]
+        return sorted((self._judge(query, found.sku, found.row) for found in nearest), key=_by_similarity)
 
-    def _search_layer(
-        self, index: Index, first_row: int, withdrawn: npt.NDArray[np.bool_], query: Query, skus: int
-    ) -> list[Neighbour]:
+    def judge(self, vector: npt.NDArray[np.float32], row: int) -> Neighbour:
+        """The SKU of a row, by all its references.
+
+        Its similarity is the mean of two: the best reference's, and that of the references' common direction. The
+        first knows the side that the scan shows; the second forgets what one photo had by chance. With one reference
+        both are its cosine.
+
+        Args:
+            vector: (256,) float32 of unit length.
+            row: A live row of the catalogue.
+        """
+        return self._judge(Query.of(vector), self._sku_of_row(row), row)
+
+    def _judge(self, query: Query, sku: str, row: int) -> Neighbour:
+        rows, vectors = self._references(sku, row)
+        block = vectors.astype(np.float32)
+        lengths = _lengths(block)
+        similarities = block @ query.steps / lengths / query.length  # as ExactIndex computes them, bit for bit
+        best = int(np.argmax(similarities))
+        similarity = float(similarities[best])
+        if len(rows) > 1:
+            # Sums along the first axis add row by row, and `fsum` is exact: the same bits on every processor.
+            direction = (vectors / lengths[:, np.newaxis].astype(np.float64)).sum(axis=0)
+            length = math.sqrt(math.fsum((direction * direction).tolist())) or 1.0
+            similarity = (similarity + math.fsum(similarities.tolist()) / length) / 2
+        return Neighbour(sku, rows[best], similarity)
+
+    def _references(self, sku: str, row: int) -> tuple[list[int], npt.NDArray[np.int8]]:
+        """The live rows (n,) of a SKU and their vectors (n, 256), given one of them: a layer has them side by side."""
+        rows, vectors = [], []
+        for layer in self._layers:
+            at = row - layer.first_row
+            if not 0 <= at < len(layer.rows):
+                numbers = range(layer.first_row, layer.first_row + len(layer.rows))
+                at = bisect.bisect_left(numbers, sku, key=self._sku_of_row)
+            start = stop = at
+            while start > 0 and self._sku_of_row(layer.first_row + start - 1) == sku:
+                start -= 1
+            while stop < len(layer.rows) and self._sku_of_row(layer.first_row + stop) == sku:
+                stop += 1
+            live = start + np.flatnonzero(~layer.withdrawn[start:stop])
+            rows += (layer.first_row + live).tolist()
+            vectors.append(layer.rows[live])
+        return rows, np.concatenate(vectors)
+
+    def _search_layer(self, layer: _Layer, query: Query, skus: int) -> list[Neighbour]:
         """At most `skus` neighbours; asks for more rows until there are enough SKUs or no more rows."""
         count = skus * ROWS_PER_SKU
         while True:
-            rows, similarities = index.nearest(query, count)
+            rows, similarities = layer.index.nearest(query, count)
             best: dict[str, Neighbour] = {}
             for row, similarity in zip(rows.tolist(), similarities.tolist(), strict=True):
-                if withdrawn[row]:
+                if layer.withdrawn[row]:
                     continue
-                sku = self._sku_of_row(first_row + row)
+                sku = self._sku_of_row(layer.first_row + row)
                 if sku not in best:
-                    best[sku] = Neighbour(sku, first_row + row, similarity)
+                    best[sku] = Neighbour(sku, layer.first_row + row, similarity)
                     if len(best) == skus:
                         break
             if len(best) == skus or len(rows) < count:
@@ -239,6 +295,10 @@ def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -
         forest.add_item(item, row.tolist())
     forest.build(trees, n_jobs=1)
     forest.save(str(path))
+
+
+def _by_similarity(neighbour: Neighbour) -> tuple[float, str]:
+    return -neighbour.similarity, neighbour.sku
 
 
 def _open_base(annoy_file: Path | None, rows: npt.NDArray[np.int8]) -> Index:

@@ -1,6 +1,6 @@
 """The one place that strings the stages together: picture -> answer.
 
-    decode -> embed -> search -> (certain? decide) -> keypoints -> verify the shortlist -> decide
+    decode -> embed -> search -> (certain? decide) -> keypoints -> votes -> verify the shortlist -> decide
 
 A scan takes its catalogue once and keeps it to the end, so an activation changes the answer between two scans, never
 within one.
@@ -23,11 +23,11 @@ from skuscan.catalogue import Catalogue
 from skuscan.decision import Decider, Decision, Evidence, Measured, compare
 from skuscan.embedding import Embedder
 from skuscan.errors import BundleError, ConfigError, FeatureSpaceError, StoreError
-from skuscan.index import LayeredIndex, Neighbour
 from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
 from skuscan.model import Model
 from skuscan.picture import PictureLimits, fit_longest_side, load_picture
 from skuscan.runtime import RuntimeOptions
+from skuscan.shortlist import Proposal, Shortlister
 from skuscan.store import Generation, Store
 from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
 
@@ -171,7 +171,7 @@ class Recognizer:
     @property
     def index_name(self) -> str:
         """The search index in use: "annoy" or "exact"."""
-        return self._session.index.name
+        return self._session.shortlister.index.name
 
     def identify(self, image: Image) -> Recognition:
         """Which product does a picture show?
@@ -214,7 +214,7 @@ class _Session:
     """Everything that belongs to one generation."""
 
     catalogue: Catalogue
-    index: LayeredIndex
+    shortlister: Shortlister
     decider: Decider
     eye: Eye
 
@@ -228,7 +228,7 @@ class _Session:
                 f"{eye.feature_space.hex()[:12]} and {model.feature_space.hex()[:12]}",
             )
         decider = Decider(model.artifact.decision, catalogue.calibration)
-        return cls(catalogue, LayeredIndex.open(catalogue), decider, eye)
+        return cls(catalogue, Shortlister(catalogue), decider, eye)
 
     def pair_margin(self, sku: str, other: str) -> float:
         pair = self.catalogue.pair(sku, other)
@@ -262,24 +262,32 @@ class _Scan:
 
     def measure(self, image: Image) -> list[Measured]:
         rgb = load_picture(image, self._options.limits)
-        neighbours, measured = self._search(rgb)
-        return self._verified(rgb, measured, {neighbour.sku: [neighbour.row] for neighbour in neighbours})
+        vector, nearest = self._search(rgb)
+        return self._look(rgb, vector, nearest)
 
     def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
         """The search's proposals, verified unless the embedding alone is certain."""
-        neighbours, measured = self._search(rgb)
+        vector, nearest = self._search(rgb)
+        measured = self._with_products(nearest)
         first = compare(measured)[:1]
         certain = any(self._session.decider.is_certain(evidence) for evidence in first)
-        if self._options.mode == "embedding" or certain:
-            return measured
-        return self._verified(rgb, measured, {neighbour.sku: [neighbour.row] for neighbour in neighbours})
+        return measured if self._options.mode == "embedding" or certain else self._look(rgb, vector, nearest)
 
-    def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[list[Neighbour], list[Measured]]:
+    def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], list[Proposal]]:
         with self._timed("embed"):
             vector = self._session.eye.embedder.embed(rgb)
         with self._timed("search"):
-            neighbours = self._session.index.search(vector, self._options.shortlist)
-            return neighbours, self._with_products(neighbours)
+            return vector, self._session.shortlister.nearest(vector, self._options.shortlist)
+
+    def _look(
+        self, rgb: npt.NDArray[np.uint8], vector: npt.NDArray[np.float32], nearest: Sequence[Proposal]
+    ) -> list[Measured]:
+        """The shortlist by embedding and keypoints, verified."""
+        with self._timed("keypoints"):
+            query = self._session.eye.keypoints.query(rgb)
+        with self._timed("search"):
+            shortlist = self._session.shortlister.with_votes(nearest, vector, query)
+        return self._verified(rgb, query, shortlist)
 
     def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
         """Every SKU by its best verified reference; the embedding says nothing."""
@@ -289,30 +297,28 @@ class _Scan:
         delta = range(len(catalogue.withdrawn), len(catalogue.withdrawn) + len(catalogue.delta_embeddings))
         for row in (*base, *delta):
             rows.setdefault(catalogue.sku_of_row(row), []).append(row)
-        measured = self._with_products([Neighbour(sku, of_sku[0], 0.0) for sku, of_sku in rows.items()])
-        return self._verified(rgb, measured, rows)
-
-    def _with_products(self, neighbours: Sequence[Neighbour]) -> list[Measured]:
-        measured = []
-        for neighbour in neighbours:
-            try:
-                product = self._session.catalogue.product(neighbour.sku)
-            except StoreError:
-                self._damaged.add(neighbour.sku)
-                continue
-            self._names[neighbour.sku] = product.name if product is not None else ""
-            group = product.group if product is not None else ""
-            measured.append(Measured(neighbour.sku, group, neighbour.similarity))
-        return measured
-
-    def _verified(
-        self, rgb: npt.NDArray[np.uint8], measured: Sequence[Measured], rows: Mapping[str, Sequence[int]]
-    ) -> list[Measured]:
-        """The candidates with the geometry and view of their best row; those with a damaged record are left out."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
+        return self._verified(rgb, query, [Proposal(sku, 0.0, tuple(of_sku)) for sku, of_sku in rows.items()])
+
+    def _with_products(self, proposals: Sequence[Proposal]) -> list[Measured]:
+        measured = []
+        for proposal in proposals:
+            try:
+                product = self._session.catalogue.product(proposal.sku)
+            except StoreError:
+                self._damaged.add(proposal.sku)
+                continue
+            self._names[proposal.sku] = product.name if product is not None else ""
+            group = product.group if product is not None else ""
+            measured.append(Measured(proposal.sku, group, proposal.similarity))
+        return measured
+
+    def _verified(self, rgb: npt.NDArray[np.uint8], query: Keypoints, proposals: Sequence[Proposal]) -> list[Measured]:
+        """The proposals with the geometry and view of their best row; those with a damaged record are left out."""
         options = self._session.eye.verification
         with self._timed("verify"):
+            measured, rows = self._with_products(proposals), {proposal.sku: proposal.rows for proposal in proposals}
             references = [(m.sku, *self._stored(m.sku, row)) for m in measured for row in rows[m.sku]]
             if self._options.mode == "keypoints_all":
                 options = replace(options, finalists=len(references), finalist_share=0.0)
@@ -346,4 +352,4 @@ class _Scan:
     def _timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self._timings[stage] = (time.perf_counter() - start) * 1000  # ms
+        self._timings[stage] = self._timings.get(stage, 0.0) + (time.perf_counter() - start) * 1000  # ms

@@ -6,7 +6,15 @@ from skuscan.errors import StoreError
 from skuscan.store import Store
 from skuscan.store.durable import Disk
 
-DERIVED = ["contents.json", "base/reference.table", "base/product.table", "base/embeddings.npy", "delta/pair.table"]
+DERIVED = [
+    "contents.json",
+    "base/reference.table",
+    "base/product.table",
+    "base/embeddings.npy",
+    "base/keypoints.index",
+    "delta/keypoints.index",
+    "delta/pair.table",
+]
 
 
 @pytest.mark.guarantee("G11")

@@ -41,6 +41,8 @@ def test_a_delta_replaces_adds_and_withdraws(store, publisher, pass_probes):
     assert generation.withdrawn.tolist() == [False, False, True, False, False, False]  # B's reference is unchanged
     assert [generation.sku_of_row(row) for row in (5, 6)] == ["F", "G"]
     assert generation.delta_embeddings.shape == (1, 256)
+    assert [len(index) for index in generation.keypoint_indexes] == [6, 1]
+    assert len({index.bits for index in generation.keypoint_indexes}) == 1  # or their votes would not compare
     assert (generation.count(RECORD_KIND_PRODUCT), generation.count(RECORD_KIND_REFERENCE)) == (6, 6)
 
 
@@ -69,6 +71,6 @@ def test_an_unchanged_base_is_linked_not_made_again(store, publisher, pass_probe
     before = dict(publisher.state)
     publisher.add("B", price=5)
     store.activate(publisher.change(before).deliver(store), pass_probes)
-    for name in ("reference.table", "product.table", "pair.table", "embeddings.npy"):
+    for name in ("reference.table", "product.table", "pair.table", "embeddings.npy", "keypoints.index"):
         first, second = (store.folder(n) / "base" / name for n in (1, 2))
         assert first.samefile(second)

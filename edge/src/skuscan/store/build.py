@@ -1,4 +1,4 @@
-"""Make a generation's folder from blobs, with the memory of one segment and one index.
+"""Make a generation's folder from blobs, with the memory of one segment and the descriptors of one index.
 
 Per layer and kind: the segments are read one after another, their records streamed into a table. The embeddings are
 read back from the finished reference table in key order, which checks that table on the disk at the same time. Base
@@ -15,13 +15,23 @@ import numpy.typing as npt
 
 from skuscan.bundle.records import KINDS
 from skuscan.bundle.segment import SegmentContent, read_segment
+from skuscan.catalogue import stored_keypoints
+from skuscan.keypoint_index import build_keypoint_index, word_bits
 from skuscan.model import EMBEDDING_SIZE
 from skuscan.proto.bundle_pb2 import Manifest, SegmentRef
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef, RecordKind, Reference
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.checked_json import write_checked
 from skuscan.store.durable import Disk, is_intact
-from skuscan.store.generation import CONTENTS_FILE, EMBEDDINGS_FILE, LAYERS, LOCAL_INDEX_FILE, Generation, table_file
+from skuscan.store.generation import (
+    CONTENTS_FILE,
+    EMBEDDINGS_FILE,
+    KEYPOINTS_FILE,
+    LAYERS,
+    LOCAL_INDEX_FILE,
+    Generation,
+    table_file,
+)
 from skuscan.store.pointers import Contents, GenerationName
 from skuscan.store.table import RecordTable, base_entries, delta_entries, write_table
 
@@ -69,7 +79,8 @@ class GenerationBuild:
 
     def _make_tables(self, layer: str, kind: RecordKind) -> None:
         table = f"{layer}/{table_file(kind)}"
-        derived = [table, f"{layer}/{EMBEDDINGS_FILE}"] if kind == RECORD_KIND_REFERENCE else [table]
+        beside = [f"{layer}/{name}" for name in (EMBEDDINGS_FILE, KEYPOINTS_FILE)]
+        derived = [table, *beside] if kind == RECORD_KIND_REFERENCE else [table]
         if layer == "base" and self.reuse and self._same_base(self.reuse, kind) and self._link(self.reuse, derived):
             return
         segments = _of_kind(self.manifest, layer, kind)
@@ -80,7 +91,15 @@ class GenerationBuild:
         self._files[table] = write_table(self.disk, self.folder / table, kind, entries)
         if kind == RECORD_KIND_REFERENCE:
             rows = RecordTable.open(self.folder / table, kind)
-            self._files[derived[1]] = self.disk.write_file(self.folder / derived[1], _embedding_blocks(rows))
+            made: tuple[bytes | Iterable[bytes], ...] = (_embedding_blocks(rows), self._keypoint_index(rows))
+            for path, content in zip(beside, made, strict=True):
+                self._files[path] = self.disk.write_file(self.folder / path, content)
+
+    def _keypoint_index(self, rows: RecordTable) -> bytes:
+        """The delta's words are as long as the base's, or their votes would not compare."""
+        base = RecordTable.open(self.folder / "base" / table_file(RECORD_KIND_REFERENCE), RECORD_KIND_REFERENCE)
+        keypoints = (stored_keypoints(Reference.FromString(rows.record(row))) for row in range(len(rows)))
+        return build_keypoint_index(keypoints, word_bits(len(base)))
 
     def _same_base(self, other: Generation, kind: RecordKind) -> bool:
         return _of_kind(self.manifest, "base", kind) == _of_kind(other.manifest, "base", kind)

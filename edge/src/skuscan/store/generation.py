@@ -5,8 +5,9 @@ Its folder holds what is derived from blobs, in two layers of the same form:
     contents.json                                    its name, and the digest of every file below
     base/{product,reference,pair}.table              the merged base segments
     base/embeddings.npy                              (B, 256) int8, row i of reference.table
+    base/keypoints.index                             which keypoints share a word, see `skuscan.keypoint_index`
     base/index.annoy                                 only when it was built on this device
-    delta/{product,reference,pair}.table, embeddings.npy   what the delta segments come to
+    delta/{product,reference,pair}.table, embeddings.npy, keypoints.index   what the delta segments come to
 
 A key is looked up in the delta first, then in the base unless the delta withdrew it.
 """
@@ -24,6 +25,7 @@ from skuscan.bundle.records import KEY_SEPARATOR, KIND_NAMES, KINDS, pair_key
 from skuscan.bundle.state import state_digest
 from skuscan.catalogue import Catalogue
 from skuscan.errors import FeatureSpaceError, StoreError
+from skuscan.keypoint_index import KeypointIndex
 from skuscan.model import EMBEDDING_SIZE, Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Calibration, Manifest, Probe
 from skuscan.proto.catalogue_pb2 import (
@@ -44,6 +46,7 @@ from skuscan.store.table import RecordTable
 
 CONTENTS_FILE = "contents.json"
 EMBEDDINGS_FILE = "embeddings.npy"
+KEYPOINTS_FILE = "keypoints.index"
 LOCAL_INDEX_FILE = "base/index.annoy"
 LAYERS = ("base", "delta")
 
@@ -59,6 +62,7 @@ class Layer:
 
     tables: dict[RecordKind, RecordTable]
     embeddings: npt.NDArray[np.int8]  # (references, 256)
+    keypoints: KeypointIndex
 
     @classmethod
     def open(cls, folder: Path, layer: str, contents: Contents) -> "Layer":
@@ -66,7 +70,8 @@ class Layer:
         tables = {kind: RecordTable.open(folder / layer / table_file(kind), kind) for kind in KINDS}
         path = f"{layer}/{EMBEDDINGS_FILE}"
         rows = _map_embeddings(folder / path, contents.files[path], len(tables[RECORD_KIND_REFERENCE]))
-        return cls(tables, rows)
+        keypoints = f"{layer}/{KEYPOINTS_FILE}"
+        return cls(tables, rows, _map_keypoints(folder / keypoints, contents.files[keypoints], len(rows)))
 
 
 class Generation(Catalogue):
@@ -147,6 +152,11 @@ class Generation(Catalogue):
     def annoy_file(self) -> Path | None:
         """The index over the base rows, its digest checked at opening; None: search exactly."""
         return self._annoy_file
+
+    @property
+    def keypoint_indexes(self) -> tuple[KeypointIndex, ...]:
+        """Over the keypoints of the base rows and of the delta rows, memory maps."""
+        return self._base.keypoints, self._delta.keypoints
 
     @property
     def index_origin(self) -> str:
@@ -271,3 +281,14 @@ def _map_embeddings(path: Path, ref: FileRef, references: int) -> npt.NDArray[np
         raise StoreError(f"{references} references have as many embeddings", f"{rows.shape} {rows.dtype} in {path}")
     mapped: npt.NDArray[np.int8] = rows
     return mapped
+
+
+def _map_keypoints(path: Path, ref: FileRef, references: int) -> KeypointIndex:
+    if not is_intact(path, ref):
+        raise StoreError("a file has the SHA-256 it was stored with", f"{path} is missing or damaged")
+    index = KeypointIndex(np.memmap(path, np.uint8, "r"))
+    if len(index) != references:
+        raise StoreError(
+            f"{references} references have a place each in their keypoints' index", f"{len(index)}: {path}"
+        )
+    return index

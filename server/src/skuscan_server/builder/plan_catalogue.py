@@ -1,12 +1,14 @@
 """What is about to be published, as the recogniser sees it: the decision is fitted on it before anything is signed."""
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from skuscan.bundle.records import pair_key
+from skuscan.catalogue import stored_keypoints
+from skuscan.keypoint_index import KeypointIndex, index_in_memory
 from skuscan.model import EMBEDDING_SIZE, Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import (
@@ -40,6 +42,12 @@ class PlanCatalogue:
         self._vectors = plan.vectors
         self._stored = stored
         self._load = lru_cache(CACHED_RECORDS)(self._read)
+
+    @cached_property
+    def keypoint_indexes(self) -> tuple[KeypointIndex, ...]:
+        """Made of all references when a recogniser is opened, and let go with it."""
+        rows = range(len(self.base_embeddings))
+        return (index_in_memory((stored_keypoints(self.reference(row)) for row in rows), len(rows)),)
 
     def sku_of_row(self, row: int) -> str:
         """The SKU of a reference row."""

@@ -1,0 +1,165 @@
+"""Which references share printed detail with a scan, whatever the embedding thinks: keypoints in inverted files.
+
+1. A keypoint's *word* in one table is a fixed sample of its descriptor's bits; the table lists the keypoints of each
+   word. Tables with samples of their own find each other's losses where a few bits differ (Indyk and Motwani 1998,
+   "Approximate nearest neighbors"). Nothing is trained, so nothing has to fit the catalogue.
+2. A scan's keypoints vote for the references in their lists. A crowded list says little and its votes weigh less; one
+   beyond a limit is passed over.
+3. Votes are counted by how far a keypoint has turned, and only those of one turn count together (Jegou et al. 2008,
+   "Hamming embedding and weak geometric consistency"): chance votes are spread over all turns.
+
+An index is one block of bytes, the same on a disk, in a memory map and in memory. No IO.
+"""
+
+import math
+import struct
+from collections.abc import Iterable
+from random import Random
+
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.errors import StoreError
+from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+
+TABLES = 5
+INDEXED_KEYPOINTS = 100  # of a reference, its best
+KEYPOINTS_PER_WORD = 4  # on average: as many bits are sampled as give that
+LEAST_BITS, MOST_BITS = 8, 20  # of a word
+CROWDED = 100  # keypoints of one word: what more have in common is printed everywhere
+TURNS = 16  # directions by which votes are counted
+SEED = 7  # of the choice of bits
+
+_MAGIC = b"skkp"
+_HEADER = struct.Struct("<4sIIII")  # magic, tables, bits, references, keypoints
+_DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
+_ALIGNMENT = 4  # bytes
+_SHORT_ROWS = 1 << 16  # references that two bytes can number
+
+Rows = npt.NDArray[np.intp]
+Votes = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+
+class KeypointIndex:
+    """Inverted files over the keypoints of references 0 .. N-1. Immutable, safe in any thread.
+
+    Args:
+        data: (n,) uint8 as `build_keypoint_index` made them, e.g. a memory map; kept, not copied. The caller has
+            checked their digest.
+
+    Attributes:
+        bits: Of a word.
+
+    Raises:
+        StoreError: They are something else.
+    """
+
+    def __init__(self, data: Bytes) -> None:
+        if len(data) < _HEADER.size or bytes(data[:4]) != _MAGIC:
+            raise StoreError("a keypoint index has its own format", f"{len(data)} bytes of another", "sync again")
+        _, tables, self.bits, self._references, keypoints = _HEADER.unpack(bytes(data[: _HEADER.size]))
+        words, wide = (1 << self.bits) + 1, _row_type(self._references)
+        parts = (
+            ("u1", tables * self.bits),
+            ("<u4", tables * words),
+            (wide, tables * keypoints),
+            ("u1", tables * keypoints),
+        )
+        if len(data) != _HEADER.size + sum(_padded(np.dtype(kind).itemsize * count) for kind, count in parts):
+            raise StoreError("a keypoint index has the length its header says", f"{len(data)} bytes", "sync again")
+        found, start = [], _HEADER.size
+        for kind, count in parts:
+            size = np.dtype(kind).itemsize * count
+            found.append(data[start : start + size].view(kind))
+            start += _padded(size)
+        # (tables, bits); (tables * words,) where a word's keypoints begin; their references; their turns
+        self._sampled, self._starts, self._rows, self._turns = found[0].reshape(tables, self.bits), *found[1:]
+
+    def __len__(self) -> int:
+        return int(self._references)
+
+    def votes(self, query: Keypoints) -> Votes:
+        """(N,) float32: how much of a scan's printed detail each reference shares, without a unit.
+
+        Args:
+            query: The scan's keypoints, of the references' feature space.
+        """
+        table_words = np.arange(len(self._sampled)) * ((1 << self.bits) + 1)
+        words = (_words(query.descriptors, self._sampled) + table_words).ravel()  # (Q * tables,)
+        # Words and keypoints are numbered through all tables, so one look-up serves them all.
+        first = self._starts[words].astype(np.intp)
+        counts = self._starts[words + 1].astype(np.intp) - first
+        kept = np.flatnonzero((counts > 0) & (counts <= CROWDED))
+        first, counts = first[kept], counts[kept]
+        listed = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+        turns = np.repeat(_turns(query.angles)[kept // len(self._sampled)], counts) - self._turns[listed]  # wraps
+        places = self._rows[listed].astype(np.intp) * TURNS + turns % np.uint8(TURNS)
+        weights = np.repeat(1 / np.sqrt(counts), counts)
+        turned = np.bincount(places, weights, self._references * TURNS).reshape(-1, TURNS)
+        return np.asarray((turned + np.roll(turned, 1, axis=1)).max(axis=1), np.float32)  # one turn and the next
+
+
+def word_bits(references: int) -> int:
+    """The bits of a word that suit a catalogue of so many references; layers of one catalogue share them."""
+    words = references * INDEXED_KEYPOINTS / KEYPOINTS_PER_WORD
+    return min(max(round(math.log2(max(words, 1))), LEAST_BITS), MOST_BITS)
+
+
+def index_in_memory(keypoints: Iterable[Keypoints], references: int) -> "KeypointIndex":
+    """An index over a whole catalogue of so many references, for those who keep no files."""
+    data = build_keypoint_index(keypoints, word_bits(references))
+    return KeypointIndex(np.frombuffer(data, np.uint8))
+
+
+def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
+    """The index over references, numbered as they come.
+
+    Args:
+        references: Each with its best keypoints first; one without keypoints is never voted for.
+        bits: Of a word, `LEAST_BITS` to `MOST_BITS`.
+
+    Returns:
+        The same bytes for the same references, on every machine.
+    """
+    descriptors, turns, counts = [np.zeros((0, DESCRIPTOR_BYTES), np.uint8)], [np.zeros(0, np.uint8)], []
+    for reference in references:
+        descriptors.append(reference.descriptors[:INDEXED_KEYPOINTS])
+        turns.append(_turns(reference.angles[:INDEXED_KEYPOINTS]))
+        counts.append(len(turns[-1]))
+    every, every_turn = np.concatenate(descriptors), np.concatenate(turns)
+    rows = np.repeat(np.arange(len(counts)), counts).astype(_row_type(len(counts)))
+    draw = Random(SEED)
+    sampled = np.array([[draw.randrange(_DESCRIPTOR_BITS) for _ in range(bits)] for _ in range(TABLES)], np.uint8)
+    starts, ordered_rows, ordered_turns = [], [], []
+    for table in range(TABLES):
+        words = _words(every, sampled[table : table + 1])[:, 0]
+        order = np.argsort(words, kind="stable")
+        begins = np.searchsorted(words[order], np.arange((1 << bits) + 1))
+        starts.append((begins + table * len(every)).astype("<u4"))
+        ordered_rows.append(rows[order])
+        ordered_turns.append(every_turn[order])
+    header = _HEADER.pack(_MAGIC, TABLES, bits, len(counts), len(every))
+    parts = (sampled, *(np.concatenate(part) for part in (starts, ordered_rows, ordered_turns)))
+    return header + b"".join(part.tobytes().ljust(_padded(part.nbytes), b"\0") for part in parts)
+
+
+def _words(descriptors: Bytes, sampled: Bytes) -> Rows:
+    """(n, tables) intp: the words of descriptors (n, 32) for samples (tables, bits)."""
+    words = np.zeros((len(descriptors), len(sampled)), np.intp)
+    for place, bit in enumerate(sampled.T):
+        words |= ((descriptors[:, bit >> 3] >> (7 - (bit & 7))) & 1).astype(np.intp) << place
+    return words
+
+
+def _turns(angles: npt.NDArray[np.float32]) -> Bytes:
+    """(n,) uint8: angles in degrees as steps of a `TURNS`-th of a turn."""
+    return (angles * np.float32(TURNS / 360)).astype(np.uint8) % np.uint8(TURNS)
+
+
+def _row_type(references: int) -> str:
+    return "<u2" if references <= _SHORT_ROWS else "<u4"
+
+
+def _padded(size: int) -> int:
+    return size + -size % _ALIGNMENT
