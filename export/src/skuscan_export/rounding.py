@@ -49,7 +49,7 @@ class _Convolution:
 def round_weights(model: "Backbone", inputs: npt.NDArray[np.float32], seed: int) -> None:
     """Replace the weights of a backbone's spatial convolutions, in place, by ones on the int8 grid.
 
-    Every `x_conv` must be followed by a batch norm `x_bn`, as in `skuscan_models.efficientnet_lite`.
+    Every `x_conv` must be followed by a batch norm `x_bn`, as in `skuscan_models.inverted_residuals`.
 
     Args:
         model: The float network.

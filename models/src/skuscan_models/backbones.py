@@ -1,20 +1,23 @@
 """Backbones by name: the one place where another network is added.
 
-A builder takes the side of the square input and returns a Keras model that ends at the feature map. Pooling, projection
-and unit length are the head's (`skuscan_models.heads`) and stay outside the int8 graph.
+A backbone ends at its feature map. Pooling, projection and unit length are the head's (`skuscan_models.heads`) and stay
+outside the int8 graph. ImageNet weights can be had for EfficientNet-Lite0 only (`skuscan_models.pretrained`): the package
+registries have none for the MobileNets, which start untrained.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from skuscan.errors import ModelError
-from skuscan_models.efficientnet_lite import efficientnet_lite0
+from skuscan_models.efficientnet_lite import EFFICIENTNET_LITE0
+from skuscan_models.inverted_residuals import Layout
+from skuscan_models.mobilenet_v2 import MOBILENET_V2
+from skuscan_models.mobilenet_v3 import MOBILENET_V3_LARGE, MOBILENET_V3_SMALL
 
 Backbone = Any  # a keras.Model: keras carries no types
 INPUT_MULTIPLE = 32  # px; every backbone here halves its input five times
 
-BACKBONES: dict[str, Callable[[int | None], Backbone]] = {
-    "efficientnet-lite0": efficientnet_lite0,
+BACKBONES: dict[str, Layout] = {
+    layout.name: layout for layout in (EFFICIENTNET_LITE0, MOBILENET_V2, MOBILENET_V3_LARGE, MOBILENET_V3_SMALL)
 }
 
 
@@ -35,4 +38,4 @@ def build_backbone(name: str, size: int | None) -> Backbone:
         raise ModelError(f"a backbone is one of {', '.join(sorted(BACKBONES))}", name)
     if size is not None and (size <= 0 or size % INPUT_MULTIPLE):
         raise ModelError(f"a backbone's input side is a positive multiple of {INPUT_MULTIPLE} px", f"{size} px")
-    return BACKBONES[name](size)
+    return BACKBONES[name].build(size)
