@@ -20,8 +20,8 @@ POOLING, PROJECTION = "pooling", "projection"
 class WeightedGeM(layers.Layer):  # type: ignore[misc]  # keras carries no types
     """GeM pooling (Radenovic et al. 2018) in which every location has a weight of its own.
 
-    The weight is `sigmoid(attention . x)` (in the manner of Noh et al. 2017, "Large-scale image retrieval with attentive
-    deep local features"): it learns to look at the product and away from shelves and hands. It starts at
+    The weight is `sigmoid(attention . x)` (in the manner of Noh et al. 2017, "Large-scale image retrieval with
+    attentive deep local features"): it learns to look at the product and away from shelves and hands. It starts at
     equal weights. (n, h, w, c) -> (n, c).
     """
 
