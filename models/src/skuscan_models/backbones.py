@@ -1,8 +1,8 @@
 """Backbones by name: the one place where another network is added.
 
 A backbone ends at its feature map. Pooling, projection and unit length are the head's (`skuscan_models.heads`) and stay
-outside the int8 graph. ImageNet weights can be had for EfficientNet-Lite0 only (`skuscan_models.pretrained`): the package
-registries have none for the MobileNets, which start untrained.
+outside the int8 graph. There are ImageNet weights for EfficientNet-Lite0 only (`skuscan_models.pretrained`); the
+MobileNets start untrained, which takes far more than fine-tuning to make up for.
 """
 
 from typing import Any
