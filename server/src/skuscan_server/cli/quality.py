@@ -25,8 +25,8 @@ html_option = click.option(
 def quality(ctx: click.Context, limit: int, page: Path | None, as_json: bool) -> None:
     """Show the worst reference pictures, and what to do about each.
 
-    A score below 40 is poor: about every third scan of the product fails. From 60 on it is good. Advice only: nothing
-    is refused for its score.
+    A score below 40 is poor: four in ten scans of such products failed. From 60 on it is good. Advice only: nothing is
+    refused for its score.
 
     \b
     Example:
