@@ -17,7 +17,7 @@ MODEL := efficientnet-lite0-imagenet
 BENCHMARKS := yardstick metadata_bytes store_size
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint proto eval bench faults second-env arm64 train-env export release-check resolve-check clean
+.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env arm64 train-env export release-check resolve-check clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,8 +42,14 @@ lint: $(ENV)  ## formatting, style, types, directions of imports
 proto: $(ENV)  ## remake the generated protobuf code from proto/
 	$(BIN)/python tools/generate_proto.py
 
-eval: $(ENV)  ## the evaluation table on real pictures (SKUSCAN_DATA, else ../shared)
+eval: $(ENV)  ## recognition on real pictures, to report (SKUSCAN_DATA, else ../shared)
 	$(BIN)/python -m benchmarks.evaluation
+
+eval-distractors: $(ENV)  ## the same with 10,000 more products in the gallery
+	$(BIN)/python -m benchmarks.distractors
+
+validate: $(ENV)  ## the same metrics on held-out training pictures, to choose by
+	$(BIN)/python -m benchmarks.validation
 
 bench: $(ENV)  ## the benchmarks that need no real pictures
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done

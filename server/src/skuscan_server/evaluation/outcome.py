@@ -15,7 +15,7 @@ class QueryOutcome:
         answered: The product of a match, the short list of an ambiguous answer.
         probability: Of the best candidate.
         ranked: The candidates, most probable first.
-        shortlist: The same, most similar first: what the search proposed.
+        shortlists: What the search proposes when it proposes so many, in no order.
         rankings: Parts of the way by their names, best first: what each would have answered.
         verified: Whether keypoints were compared.
         views: Crops of the picture that were embedded.
@@ -29,7 +29,7 @@ class QueryOutcome:
     answered: tuple[str, ...] = ()
     probability: float = 0.0
     ranked: tuple[str, ...] = ()
-    shortlist: tuple[str, ...] = ()
+    shortlists: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     rankings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verified: bool = True
     views: int = 1

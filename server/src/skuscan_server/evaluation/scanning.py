@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 
-from skuscan.recognizer import Eye, Image, Mode, Recognition, Recognizer, RecognizerOptions
+from skuscan.recognizer import Eye, Image, Recognition, Recognizer, RecognizerOptions
 from skuscan.store import Store
 from skuscan_server.evaluation.outcome import QueryOutcome, ungrouped
 
@@ -11,7 +11,10 @@ from skuscan_server.evaluation.outcome import QueryOutcome, ungrouped
 # similarity + 0.3 log(1 + inliers) where a homography has at least 6 inliers, as fewer are found anywhere.
 FUSION_WEIGHT = 0.3
 FUSION_INLIERS = 6
-MOST_AGAINST_ALL = 200  # references that are all verified for `orb`: 1 ms each, for each query
+SHORTLISTS = (10, 20)  # SKUs that the search proposes; a device's own is one of them
+MOST_AGAINST_ALL = 64  # references that are all verified for `orb`: above, a tenth of a second and more a query
+
+Ranking = tuple[str, ...]
 
 
 class Scanner:
@@ -27,10 +30,13 @@ class Scanner:
         self._group_of = group_of
         generation = store.open_generation()
         self._full = Recognizer(generation, RecognizerOptions(), eye)
-        modes: list[Mode] = ["embedding"]
+        eye = self._full.eye
+        lengths = [length for length in SHORTLISTS if length != self._full.options.shortlist]
+        self._shortlists = [Recognizer(generation, RecognizerOptions(shortlist=length), eye) for length in lengths]
+        self._embedding = Recognizer(generation, RecognizerOptions(mode="embedding"), eye)
+        self._against_all = None
         if generation.manifest.references <= MOST_AGAINST_ALL:
-            modes.append("keypoints_all")
-        self._parts = {mode: Recognizer(generation, RecognizerOptions(mode=mode), self._full.eye) for mode in modes}
+            self._against_all = Recognizer(generation, RecognizerOptions(mode="keypoints_all"), eye)
 
     def ask(self, image: Image, name: str, truth: str | None, *, parts: bool = True) -> QueryOutcome:
         """One query's outcome.
@@ -45,7 +51,7 @@ class Scanner:
             PictureError: The picture cannot be used.
         """
         answer = self._full.identify(image)
-        similar = sorted(answer.candidates, key=lambda candidate: -candidate.evidence.similarity)
+        shortlists, rankings = self._parts_of(image, answer) if parts else ({}, {})
         outline = answer.candidates[0].outline if answer.candidates else None
         return QueryOutcome(
             name=name,
@@ -54,28 +60,35 @@ class Scanner:
             answered=self._grouped(answer.decision.skus),
             probability=answer.decision.probability,
             ranked=self._skus(answer),
-            shortlist=self._grouped(candidate.sku for candidate in similar),
-            rankings=self._rankings(image, answer) if parts else {},
+            shortlists=shortlists,
+            rankings=rankings,
             verified=_is_verified(answer),
             milliseconds=sum(answer.timings.values()),
             outline=() if outline is None else tuple((float(x), float(y)) for x, y in outline),
         )
 
-    def _rankings(self, image: Image, answer: Recognition) -> dict[str, tuple[str, ...]]:
-        rankings = {"embedding": self._skus(self._parts["embedding"].identify(image))}
-        rankings["embedding_orb"] = self._fused(image, answer)
-        if "keypoints_all" in self._parts:
-            rankings["orb"] = self._skus(self._parts["keypoints_all"].identify(image))
-        return rankings
+    def _parts_of(self, image: Image, answer: Recognition) -> tuple[dict[int, Ranking], dict[str, Ranking]]:
+        """Shortlists by their length, and rankings by the name of the part that made them."""
+        found = self._verified(image, answer)
+        shortlists = {self._full.options.shortlist: self._grouped(sku for sku, *_ in found)}
+        for recognizer in self._shortlists:
+            measured = recognizer.measure(image)
+            shortlists[recognizer.options.shortlist] = self._grouped(one.sku for one in measured)
+        fused = sorted(found, key=lambda one: -fused_score(one[1], one[2]))
+        rankings = {
+            "embedding": self._skus(self._embedding.identify(image)),
+            "embedding_orb": self._grouped(sku for sku, *_ in fused),
+        }
+        if self._against_all is not None:
+            rankings["orb"] = self._skus(self._against_all.identify(image))
+        return shortlists, rankings
 
-    def _fused(self, image: Image, answer: Recognition) -> tuple[str, ...]:
-        """The shortlist by the fixed rule; verified now when the scan found that needless."""
+    def _verified(self, image: Image, answer: Recognition) -> list[tuple[str, float, int]]:
+        """SKU, similarity and inliers of the shortlist; verified now when the scan found that needless."""
         if _is_verified(answer):
-            found = [(c.sku, c.evidence.similarity, c.evidence.inliers) for c in answer.candidates]
-        else:
-            measured = self._full.measure(image)
-            found = [(m.sku, m.similarity, m.geometry.inliers if m.geometry else 0) for m in measured]
-        return self._grouped(sku for sku, *_ in sorted(found, key=lambda one: -fused_score(one[1], one[2])))
+            return [(c.sku, c.evidence.similarity, c.evidence.inliers) for c in answer.candidates]
+        measured = self._full.measure(image)
+        return [(m.sku, m.similarity, m.geometry.inliers if m.geometry else 0) for m in measured]
 
     def _skus(self, answer: Recognition) -> tuple[str, ...]:
         return self._grouped(candidate.sku for candidate in answer.candidates)

@@ -28,8 +28,8 @@ def summary(queries: Sequence[QueryOutcome], negatives: Sequence[QueryOutcome]) 
     rates = {
         "recall_at_1": Rate.of(q.right for q in queries),
         "recall_at_5": Rate.of(q.right_within(5) for q in queries),
-        "shortlist_recall_at_10": Rate.of(q.truth in q.shortlist[:10] for q in queries),
-        "shortlist_recall_at_20": Rate.of(q.truth in q.shortlist[:20] for q in queries),
+        "shortlist_recall_at_10": Rate.of(q.truth in q.shortlists.get(10, ()) for q in queries),
+        "shortlist_recall_at_20": Rate.of(q.truth in q.shortlists.get(20, ()) for q in queries),
         "coverage": Rate(len(matches), len(queries)),
         "precision": Rate.of(q.right for q in matches),
         "ambiguous_rate": Rate(len(lists), len(queries)),

@@ -1,0 +1,108 @@
+"""Features of pictures, kept between two evaluations: references' on the server's side, embeddings of queries.
+
+A cache is one SQLite file, named by all that decides what is in it: the feature space and the code that computes
+features. So other thresholds, another decision or another catalogue find everything done, and another model or another
+preprocessing finds nothing. Several processes may use it at once. `rm -r build/evaluation/cache` forgets it all.
+"""
+
+import hashlib
+import pickle
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import skuscan.features
+import skuscan_server.features
+from skuscan.embedding import Embedder
+from skuscan.model import Model
+from skuscan.recognizer import Eye
+from skuscan.runtime import RuntimeOptions
+
+# Of the device's modules, those that work on what `skuscan.features` made, and have no part in making it.
+LATER = ("bench.py", "catalogue.py", "decision.py", "drawing.py", "index.py", "recognizer.py", "verification.py")
+DIGEST_DIGITS = 24  # of the file's name
+WAIT = 60.0  # s, for another process to finish writing
+ONE_THREAD = RuntimeOptions(threads=1)
+
+
+class Cache:
+    """Bytes by key, in a file. One object a process."""
+
+    def __init__(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(file, timeout=WAIT, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        self._connection.execute("PRAGMA synchronous=OFF")  # what is lost with the power is computed again
+        self._connection.execute("CREATE TABLE IF NOT EXISTS kept (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
+
+    @classmethod
+    def of(cls, folder: Path, model: Model) -> "Cache":
+        """The cache of a model's features in a folder of caches."""
+        digest = hashlib.sha256(model.feature_space)
+        for file in sorted(Path(skuscan.features.__file__).parent.glob("*.py")):
+            if file.name not in LATER:
+                digest.update(file.read_bytes())
+        digest.update(Path(skuscan_server.features.__file__).read_bytes())
+        return cls(folder / f"{digest.hexdigest()[:DIGEST_DIGITS]}.sqlite")
+
+    def get(self, key: bytes) -> bytes | None:
+        """What is kept under a key."""
+        row = self._connection.execute("SELECT value FROM kept WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Keep something."""
+        self._connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?)", (key, value))
+
+
+class CachingExecutor(Executor):
+    """Runs `skuscan_server.features.compute` here and now, unless its result is kept.
+
+    Only results of this project's own code are unpickled, from a file that it wrote itself.
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """`fn(picture, recipe)`, done when it returns."""
+        picture, recipe = args
+        key = hashlib.sha256(picture + repr(recipe.display_side).encode()).digest()
+        kept = self._cache.get(key)
+        future: Future[Any] = Future()
+        future.set_result(pickle.loads(kept) if kept is not None else fn(picture, recipe))
+        if kept is None:
+            self._cache.put(key, pickle.dumps(future.result()))
+        return future
+
+
+class CachedEmbedder(Embedder):
+    """An embedder that remembers."""
+
+    cache: Cache
+
+    def embed(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """See `Embedder.embed`."""
+        pixels = hashlib.sha256(b"%d x %d" % rgb.shape[:2])
+        pixels.update(np.ascontiguousarray(rgb).data)
+        key = pixels.digest()
+        kept = self.cache.get(key)
+        if kept is not None:
+            return np.frombuffer(kept, np.float32)
+        vector = super().embed(rgb)
+        self.cache.put(key, vector.tobytes())
+        return vector
+
+
+def cached_eye(model: Model, cache: Cache) -> Eye:
+    """A model opened for scanning, whose embeddings of queries are kept."""
+    embedder = CachedEmbedder.open(model, ONE_THREAD)
+    assert isinstance(embedder, CachedEmbedder)
+    embedder.cache = cache
+    return replace(Eye.open(model, ONE_THREAD), embedder=embedder)
