@@ -10,7 +10,7 @@ from skuscan.catalogue import MemoryCatalogue
 from skuscan.errors import ConfigError, FeatureSpaceError, PictureError, StoreError
 from skuscan.features import FeatureExtractor
 from skuscan.model import Model
-from skuscan.proto.bundle_pb2 import Calibration
+from skuscan.proto.bundle_pb2 import Calibration, ModelArtifact
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
 from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
@@ -182,6 +182,59 @@ def test_a_damaged_reference_is_left_out_named_and_costs_no_answer(
     assert recognition.damaged == (SKUS[0],)
     assert SKUS[0] not in [candidate.sku for candidate in recognition.candidates]
     assert recognition.decision.kind == "unknown"
+
+
+def deciding(model: Model, **changes: float) -> Model:
+    """The model with other thresholds of its decision."""
+    artifact = ModelArtifact()
+    artifact.CopyFrom(model.artifact)
+    for name, value in changes.items():
+        setattr(artifact.decision, name, value)
+    return replace(model, artifact=artifact)
+
+
+def test_a_scan_whose_embedding_is_certain_extracts_no_keypoints(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    certain = deciding(released_model, skip_verification_logit=1e-9, intercept=100, closer_look_probability=2)
+    recognition = Recognizer(MemoryCatalogue(certain, references), eye=eye).identify(photo(package(3)))
+    assert list(recognition.timings) == ["decode", "embed", "search", "decide"]
+    assert not any(candidate.evidence.verified for candidate in recognition.candidates)
+
+
+def test_an_unsure_scan_takes_a_closer_look_and_judges_what_it_finds_by_the_whole_picture(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    options, scan = RecognizerOptions(shortlist=4), photo(package(3))
+    always, never = (
+        Recognizer(MemoryCatalogue(deciding(released_model, closer_look_probability=p), references), options, eye)
+        for p in (2, 0)
+    )
+    first = {m.sku: m for m in never.measure(scan)}
+    both = {m.sku: m for m in always.measure(scan)}
+    assert len(first) == 4 < len(both)
+    assert [sku for sku, m in both.items() if not m.closer] == list(first)
+    assert all(m.geometry is not None for m in both.values())
+    every = Recognizer(MemoryCatalogue(released_model, references), RecognizerOptions(shortlist=len(SKUS)), eye)
+    whole = {m.sku: m.similarity for m in every.measure(scan)}
+    assert {sku: m.similarity for sku, m in both.items()} == {sku: whole[sku] for sku in both}
+    assert {c.sku for c in always.identify(scan).candidates} == set(both)
+
+
+def test_a_sure_scan_takes_no_closer_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
+    model = deciding(released_model, closer_look_probability=0.5)
+    recognizer = Recognizer(MemoryCatalogue(model, references), RecognizerOptions(shortlist=4), eye)
+    assert not any(m.closer for m in recognizer.measure(photo(package(3))))
+    assert any(m.closer for m in recognizer.measure(photo(package(999))))
+
+
+def test_hidden_products_are_measured_by_no_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
+    model = deciding(released_model, closer_look_probability=2)
+    recognizer = Recognizer(MemoryCatalogue(model, references), RecognizerOptions(shortlist=4), eye)
+    hidden = (SKUS[3], SKUS[5])
+    measured = {m.sku for m in recognizer.measure(photo(package(3)), hidden)}
+    assert len(measured) >= 4
+    assert not measured & set(hidden)
 
 
 @pytest.mark.guarantee("G25")

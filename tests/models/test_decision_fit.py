@@ -10,13 +10,16 @@ import pytest
 from skuscan.decision import FEATURE_SIGNS, Decider, Measured
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
+from skuscan.recognizer import RecognizerOptions
 from skuscan.verification import Geometry
 from skuscan_models.decision_fit import main, write_decision
 from skuscan_models.decision_model import (
     Case,
     FitOptions,
     Judged,
+    as_scanned,
     cases_of,
+    closer_look_probability,
     examples_of,
     fit,
     fold_of,
@@ -26,9 +29,10 @@ from skuscan_models.decision_model import (
     with_thresholds,
 )
 from skuscan_models.decision_report import reliability_of, report
-from skuscan_models.decision_scans import SHORTLIST, MeasuredScan, Sizes, measured_scans
+from skuscan_models.decision_scans import MeasuredScan, Sizes, measured_scans
 
 OPTIONS = FitOptions()
+SHORTLIST = RecognizerOptions().shortlist
 PRODUCTS = 60
 
 
@@ -199,6 +203,29 @@ def test_the_threshold_holds_in_the_worst_catalogue_and_for_both_kinds_of_what_i
         of_kind = [j for j in judged if not j.case.truth and j.case.foreign == foreign]
         accepted = [j.is_clear(0.2) and j.verified[0].logit > least for j in of_kind]
         assert np.mean(accepted) <= allowed + 0.01
+
+
+def _lost_by_the_first_look(judged: Judged) -> Judged:
+    """The same case, whose product only a closer look proposed."""
+    truth, first = judged.case.truth, tuple(r for r in judged.first if r.sku != judged.case.truth)
+    doubted = tuple(replace(rated, probability=rated.probability * 0.1) for rated in first)
+    return replace(judged, first=doubted) if truth else judged
+
+
+def test_a_closer_look_is_taken_where_the_first_one_errs(judged: list[Judged]) -> None:
+    cases = [_lost_by_the_first_look(j) if number % 3 == 0 else j for number, j in enumerate(judged)]
+    least = closer_look_probability(cases, OPTIONS)
+    sure = [j for j in cases if j.case.truth and j.first[0].probability >= least]
+    assert len(sure) > 0.3 * sum(bool(j.case.truth) for j in cases)
+    assert np.mean([j.first[0].sku != j.case.truth for j in sure]) <= OPTIONS.first_look_error_rate
+    for before, after in zip(cases, as_scanned(cases, least), strict=True):
+        assert after.verified == (before.first if before.first[0].probability >= least else before.verified)
+    assert as_scanned(cases, 0.0) == [replace(j, verified=j.first) for j in cases]
+
+
+def test_without_an_error_no_scan_needs_a_closer_look_but_the_doubted(judged: list[Judged]) -> None:
+    right = [j for j in judged if j.is_right]
+    assert closer_look_probability(right, OPTIONS) == min(j.first[0].probability for j in right)
 
 
 def test_a_lower_accepted_rate_has_a_higher_threshold(judged: list[Judged], coefficients: DecisionCoefficients) -> None:

@@ -10,11 +10,11 @@ is in the latter.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from skuscan.appearance import View, agreement, contest
+from skuscan.appearance import Rivalry, View, agreement, contest, rivalry
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.verification import Geometry
 
@@ -31,6 +31,7 @@ FEATURE_SIGNS = {
     "log_agreeing": 1,
     "agreeing_lead": 1,
     "log_inliers": 1,
+    "log_own_inliers": 1,
     "inlier_lead": 1,
     "inlier_ratio": 1,
     "spread": 1,
@@ -55,11 +56,13 @@ class Evidence:
         agreeing_lead: log((1 + agreeing) / (1 + agreeing of the rival that has most)).
         inliers: As in `Geometry`.
         inlier_lead: log((1 + inliers) / (1 + inliers of the rival that has most)).
+        own_inliers: Of the inliers, how many at least are no rival's: a logo is on all packages of a brand.
         inlier_ratio: As in `Geometry`.
         spread: As in `Geometry`.
         reprojection_error: As in `Geometry`, px.
-        agreement: How far the scan has the reference's colours, 0 to 1; 0: not looked at.
-        contest: Against the rival that does best: whose colours the scan has where the two references differ, -1 to 1.
+        agreement: How far the scan has the reference's colours where a rival's are different, 0 to 1, the least of all
+            rivals; 0: not looked at.
+        contest: Which of the two the scan is nearer to there, -1 to 1, against the rival that does best.
     """
 
     similarity: float
@@ -69,6 +72,7 @@ class Evidence:
     agreeing_lead: float = 0.0
     inliers: int = 0
     inlier_lead: float = 0.0
+    own_inliers: int = 0
     inlier_ratio: float = 0.0
     spread: float = 0.0
     reprojection_error: float = 0.0
@@ -86,6 +90,7 @@ class Measured:
         similarity: Cosine of its nearest reference.
         geometry: None: not verified.
         view: The scan through that geometry; None: there is none, or too little in sight.
+        closer: Whether only a closer look at the scan proposed it.
     """
 
     sku: str
@@ -93,6 +98,7 @@ class Measured:
     similarity: float
     geometry: Geometry | None = None
     view: View | None = None
+    closer: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,8 @@ def ahead(logit: float, other: float) -> float:
 def compare(candidates: Sequence[Measured]) -> list[Evidence]:
     """The evidence of each candidate beside its rivals, in the order given."""
     evidence = []
-    for candidate in candidates:
+    rivalries = _rivalries(candidates)
+    for number, candidate in enumerate(candidates):
         rivals = [other for other in candidates if _is_rival(candidate, other)]
         best_similarity = max((rival.similarity for rival in rivals), default=0.0)
         verified = [rival.geometry for rival in rivals if rival.geometry is not None]
@@ -149,11 +156,12 @@ def compare(candidates: Sequence[Measured]) -> list[Evidence]:
                 agreeing_lead=_lead(geometry.agreeing, [g.agreeing for g in verified]),
                 inliers=geometry.inliers,
                 inlier_lead=_lead(geometry.inliers, [g.inliers for g in verified]),
+                own_inliers=min((len(geometry.rows - g.rows) for g in verified), default=geometry.inliers),
                 inlier_ratio=geometry.inlier_ratio,
                 spread=geometry.spread,
                 reprojection_error=geometry.reprojection_error,
-                agreement=agreement(candidate.view) if candidate.view is not None else 0.0,
-                contest=_hardest_contest(candidate, rivals),
+                agreement=_least_agreement(candidate, rivalries[number]),
+                contest=min((contest(own, rivalries[i][number]) for i, own in rivalries[number].items()), default=0.0),
             )
         )
     return evidence
@@ -173,6 +181,7 @@ def features(evidence: Evidence) -> dict[str, float]:
         "log_agreeing": math.log1p(evidence.agreeing),
         "agreeing_lead": evidence.agreeing_lead,
         "log_inliers": math.log1p(evidence.inliers),
+        "log_own_inliers": math.log1p(evidence.own_inliers),
         "inlier_lead": evidence.inlier_lead,
         "inlier_ratio": evidence.inlier_ratio,
         "spread": evidence.spread,
@@ -198,6 +207,7 @@ class Decider:
         self._match_probability = calibration.match_probability or coefficients.match_probability
         self._ambiguous_margin = coefficients.ambiguous_margin
         self._skip_logit = coefficients.skip_verification_logit
+        self._closer_look_probability = coefficients.closer_look_probability
 
     def logit(self, evidence: Evidence) -> float:
         """The model's logit, before the assortment's calibration."""
@@ -211,6 +221,11 @@ class Decider:
     def is_certain(self, evidence: Evidence) -> bool:
         """Whether the embedding alone is certain of a candidate, so that verification can be skipped."""
         return self._skip_logit > 0 and self.logit(evidence) >= self._skip_logit
+
+    def is_unsure(self, candidates: Sequence[Measured]) -> bool:
+        """Whether a closer look pays: too little speaks for any of the candidates."""
+        logits = [self.logit(evidence) for evidence in compare(candidates)]
+        return _sigmoid(max(logits, default=-math.inf)) < self._closer_look_probability
 
     def rate(self, candidates: Sequence[Measured]) -> list[Rated]:
         """The candidates with their probabilities, most probable first; equal ones by SKU."""
@@ -255,11 +270,22 @@ def _is_rival(one: Measured, other: Measured) -> bool:
     return not _is_same(one, other)
 
 
-def _hardest_contest(candidate: Measured, rivals: Sequence[Measured]) -> float:
-    """The least of its contests; 0 when there is none."""
+def _rivalries(candidates: Sequence[Measured]) -> list[dict[int, Rivalry]]:
+    """For each candidate: the numbers of its rivals that were looked at too, and what their colours say of it."""
+    return [
+        {
+            number: rivalry(candidate.view, rival.view)
+            for number, rival in enumerate(candidates)
+            if candidate.view is not None and rival.view is not None and _is_rival(candidate, rival)
+        }
+        for candidate in candidates
+    ]
+
+
+def _least_agreement(candidate: Measured, rivalries: Mapping[int, Rivalry]) -> float:
     if candidate.view is None:
         return 0.0
-    return min((contest(candidate.view, rival.view) for rival in rivals if rival.view is not None), default=0.0)
+    return min((own.agreement for own in rivalries.values()), default=agreement(candidate.view))
 
 
 def _lead(own: int, others: Sequence[int]) -> float:

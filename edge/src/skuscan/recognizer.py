@@ -1,6 +1,7 @@
 """The one place that strings the stages together: picture -> answer.
 
-    decode -> embed -> search -> (certain? decide) -> keypoints -> votes -> verify the shortlist -> decide
+    decode -> embed -> search -> (certain? decide) -> keypoints -> votes -> verify the shortlist
+           -> (unsure? embed, search and verify what the middle of the picture proposes) -> decide
 
 A scan takes its catalogue once and keeps it to the end, so an activation changes the answer between two scans, never
 within one.
@@ -8,7 +9,7 @@ within one.
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from skuscan.embedding import Embedder
 from skuscan.errors import BundleError, ConfigError, FeatureSpaceError, StoreError
 from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
 from skuscan.model import Model
-from skuscan.picture import PictureLimits, fit_longest_side, load_picture
+from skuscan.picture import PictureLimits, centre, fit_longest_side, load_picture
 from skuscan.runtime import RuntimeOptions
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.store import Generation, Store
@@ -34,6 +35,8 @@ from skuscan.verification import Geometry, VerificationOptions, project, verify_
 Mode = Literal["full", "embedding", "keypoints_all"]
 Image = str | Path | bytes | npt.NDArray[np.uint8]
 Outline = npt.NDArray[np.float32]
+
+CLOSER_SHARE = 0.55  # of both sides of a picture: the part of a closer look; chosen on training pictures
 
 
 @dataclass(frozen=True)
@@ -185,13 +188,19 @@ class Recognizer:
         """
         return _Scan(self._current_session(), self.options).answer(image)
 
-    def measure(self, image: Image) -> list[Measured]:
+    def measure(self, image: Image, hidden: Collection[str] = ()) -> list[Measured]:
         """What search and verification say of the shortlist, before any decision: what a decision is fitted on.
+
+        Nothing is skipped because the embedding is certain; a closer look is taken where a scan would take it.
+
+        Args:
+            image: As for `identify`.
+            hidden: SKUs that are passed over, as if they were not in the catalogue.
 
         Raises:
             PictureError: The picture cannot be used.
         """
-        return _Scan(self._current_session(), self.options).measure(image)
+        return _Scan(self._current_session(), self.options, hidden).measure(image)
 
     def _current_session(self) -> "_Session":
         if self._followed is None:
@@ -238,9 +247,10 @@ class _Session:
 class _Scan:
     """One picture's way through the stages."""
 
-    def __init__(self, session: _Session, options: RecognizerOptions) -> None:
+    def __init__(self, session: _Session, options: RecognizerOptions, hidden: Collection[str] = ()) -> None:
         self._session = session
         self._options = options
+        self._hidden = hidden
         self._timings: dict[str, float] = {}
         self._names: dict[str, str] = {}
         self._outlines: dict[str, Outline] = {}
@@ -277,17 +287,25 @@ class _Scan:
         with self._timed("embed"):
             vector = self._session.eye.embedder.embed(rgb)
         with self._timed("search"):
-            return vector, self._session.shortlister.nearest(vector, self._options.shortlist)
+            return vector, self._session.shortlister.nearest(vector, self._options.shortlist, self._hidden)
 
     def _look(
         self, rgb: npt.NDArray[np.uint8], vector: npt.NDArray[np.float32], nearest: Sequence[Proposal]
     ) -> list[Measured]:
-        """The shortlist by embedding and keypoints, verified."""
+        """The shortlist by embedding and keypoints, verified; a longer one where that leaves the decision unsure."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
         with self._timed("search"):
-            shortlist = self._session.shortlister.with_votes(nearest, vector, query)
-        return self._verified(rgb, query, shortlist)
+            shortlist = self._session.shortlister.with_votes(nearest, vector, query, self._hidden)
+        measured = self._verified(rgb, query, shortlist)
+        if not self._session.decider.is_unsure(measured):
+            return measured
+        with self._timed("embed"):
+            part = self._session.eye.embedder.embed(centre(rgb, CLOSER_SHARE))
+        with self._timed("search"):
+            count = self._options.shortlist
+            more = self._session.shortlister.closer(shortlist, vector, part, count, self._hidden)
+        return measured + [replace(m, closer=True) for m in self._verified(rgb, query, more)]
 
     def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
         """Every SKU by its best verified reference; the embedding says nothing."""

@@ -87,6 +87,28 @@ class Shortlister:
                 kept.setdefault(proposal.sku, proposal)
         return sorted(kept.values(), key=lambda proposal: (-proposal.similarity, proposal.sku))
 
+    def closer(
+        self, known: Sequence[Proposal], vector: Vector, part: Vector, count: int, hidden: Collection[str] = ()
+    ) -> list[Proposal]:
+        """What a part of the scan proposes beyond what is known, judged by the whole.
+
+        A part may show a logo alone: it finds what the whole lost among its surroundings, and judges worse.
+
+        Args:
+            known: Proposed before.
+            vector: (256,) float32 of the whole scan.
+            part: (256,) float32 of the part.
+            count: SKUs nearest to the part that are looked at.
+            hidden: SKUs to pass over.
+
+        Returns:
+            The most similar first.
+        """
+        before = {proposal.sku for proposal in known}
+        new = [p for p in self.nearest(part, count, hidden) if p.sku not in before]
+        judged = [_proposal(self.index.judge(vector, proposal.rows[0])) for proposal in new]
+        return sorted(judged, key=lambda proposal: (-proposal.similarity, proposal.sku))
+
     def _most_voted(self, query: Keypoints, count: int, hidden: Collection[str]) -> list[int]:
         """The most voted row of each of the `count` SKUs with most votes."""
         votes = np.concatenate([index.votes(query) for index in self._keypoints])

@@ -24,7 +24,16 @@ from google.protobuf import json_format
 from skuscan.errors import SkuscanError
 from skuscan.model import ARTIFACT_FILE, Model
 from skuscan.proto.bundle_pb2 import DecisionCoefficients, ModelArtifact
-from skuscan_models.decision_model import FitOptions, cases_of, examples_of, fit, judge, with_thresholds
+from skuscan_models.decision_model import (
+    FitOptions,
+    as_scanned,
+    cases_of,
+    closer_look_probability,
+    examples_of,
+    fit,
+    judge,
+    with_thresholds,
+)
 from skuscan_models.decision_report import reliability_of, report
 from skuscan_models.decision_scans import Sizes, measured_scans
 from skuscan_models.reliability import diagram
@@ -65,7 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cases = [case for scan in scans for case in cases_of(scan)]
     examples = examples_of(cases, options)
     judged = judge(cases, examples, options)
-    coefficients = with_thresholds(fit(examples, options), judged, options)
+    fitted = fit(examples, options)
+    fitted.closer_look_probability = closer_look_probability(judged, options)
+    judged = as_scanned(judged, fitted.closer_look_probability)
+    coefficients = with_thresholds(fitted, judged, options)
     settings = {"options": asdict(options), "sizes": asdict(sizes), "seed": given.seed}
     given.report.write_text(json.dumps(settings | report(judged, coefficients, options), indent=2) + "\n")
     given.diagram.write_text(diagram(reliability_of(judged), "First answers, out of fold"))

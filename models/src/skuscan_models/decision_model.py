@@ -37,6 +37,7 @@ class FitOptions:
     foreign_weight: float = 0.5  # of a scan of nothing like the catalogue
     skip_error_rate: float = 0.001  # of scans whose verification is skipped
     least_skipped: float = 0.05  # share of scans; below, skipping does not pay
+    first_look_error_rate: float = 0.01  # of known products' scans that take no closer look
     folds: int = 5
     ridge: float = 1e-4  # on the weights of standardised features
     margins: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of probability, tried in turn
@@ -132,11 +133,19 @@ def fold_of(scan: MeasuredScan, folds: int) -> int:
 
 @dataclass(frozen=True)
 class Judged:
-    """A case with its candidates rated out of fold, with and without verification."""
+    """A case with its candidates rated out of fold.
+
+    Attributes:
+        case: What was rated.
+        verified: After verification.
+        unverified: By the embedding alone.
+        first: After verification of what the first look proposed; `verified` may hold what a closer one found.
+    """
 
     case: Case
     verified: tuple[Rated, ...]
     unverified: tuple[Rated, ...]
+    first: tuple[Rated, ...]
 
     @property
     def is_right(self) -> bool:
@@ -156,10 +165,33 @@ def judge(cases: Sequence[Case], examples: Examples, options: FitOptions) -> lis
     for case in cases:
         if case.candidates:
             decider = deciders[fold_of(case.scan, options.folds)]
-            judged.append(
-                Judged(case, tuple(decider.rate(case.candidates)), tuple(decider.rate(_unverified(case.candidates))))
-            )
+            first = tuple(candidate for candidate in case.candidates if not candidate.closer)
+            lists = (case.candidates, _unverified(first), first)
+            judged.append(Judged(case, *(tuple(decider.rate(some)) for some in lists)))
     return judged
+
+
+def closer_look_probability(judged: Sequence[Judged], options: FitOptions) -> float:
+    """The least probability of a first look's best candidate above which it is wrong rarely enough.
+
+    Only scans of products in the catalogue count: a closer look can do nothing for the others.
+    """
+    bests = sorted(
+        ((j.first[0].probability, j.first[0].sku == j.case.truth) for j in judged if j.case.truth and j.first),
+        reverse=True,
+    )
+    wrong, lowest = 0, 1.0
+    for number, (probability, right) in enumerate(bests, 1):
+        wrong += not right
+        if wrong <= number * options.first_look_error_rate:
+            lowest = probability
+    return lowest
+
+
+def as_scanned(judged: Sequence[Judged], closer_look: float) -> list[Judged]:
+    """The same cases without the closer looks that a scan would not have taken, given when it takes one."""
+    sure = [bool(j.first) and j.first[0].probability >= closer_look for j in judged]
+    return [replace(j, verified=j.first) if is_sure else j for j, is_sure in zip(judged, sure, strict=True)]
 
 
 def no_pair(_: str, __: str) -> float:

@@ -11,35 +11,30 @@ and drawn photos of nothing. From every scan of a product, two further cases com
 the catalogue, and its whole family left out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.appearance import SCAN_SIDE, Appearance, look
-from skuscan.appearance import unpack as unpack_appearance
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Measured
 from skuscan.features import FeatureExtractor
-from skuscan.index import LayeredIndex, Neighbour
-from skuscan.keypoints import Keypoints, unpack
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
+from skuscan.proto.bundle_pb2 import DecisionCoefficients, ModelArtifact
 from skuscan.proto.catalogue_pb2 import Reference
-from skuscan.recognizer import Eye, RecognizerOptions
+from skuscan.recognizer import Eye, Recognizer
 from skuscan.runtime import RuntimeOptions
-from skuscan.verification import verify_shortlist
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 
-SHORTLIST = RecognizerOptions().shortlist  # SKUs, as on a device
-SPARE = 40  # further SKUs, so that a shortlist is full when a product and its near-duplicates are left out
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
 LARGEST_PHOTO = 640  # px
+ALWAYS = 2.0  # more than any probability
 
 Picture = npt.NDArray[np.uint8]
 
@@ -78,7 +73,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class MeasuredScan:
-    """One scan against three catalogues, each with the shortlist that a recogniser would verify.
+    """One scan against three catalogues, as a recogniser measures it that takes a closer look at everything.
 
     Attributes:
         source: The catalogue's name.
@@ -171,33 +166,28 @@ def _measure(
 ) -> Iterator[MeasuredScan]:
     extractor = FeatureExtractor(eye.embedder, eye.keypoints)
     references = [_reference(extractor, item, number) for number, item in enumerate(items)]
-    index = LayeredIndex.open(MemoryCatalogue(model, references))
-    stored = {r.sku: (unpack(r.keypoints), unpack_appearance(r.appearance)) for r in references}
-    families = {item.sku: item.family for item in items}
+    recognizer = Recognizer(MemoryCatalogue(_unsure(model), references), eye=eye)
+    families: dict[str, list[str]] = {}
+    for item in items:
+        families.setdefault(item.family, []).append(item.sku)
+    known = {item.sku for item in items}
     for photo in photos:
-        sku = photo.item.sku if photo.item is not None and photo.item.sku in families else ""
+        sku = photo.item.sku if photo.item is not None and photo.item.sku in known else ""
         family = photo.item.family if photo.item is not None else ""
-        query, small = eye.keypoints.query(photo.picture), fit_longest_side(photo.picture, SCAN_SIDE)
-        nearest = index.search(eye.embedder.embed(photo.picture), SHORTLIST + SPARE)
-        lists = (nearest, [n for n in nearest if n.sku != sku], [n for n in nearest if families[n.sku] != family])
-        yield MeasuredScan(source, sku, family, *(_verified(eye, query, small, some, stored) for some in lists))
+        whole = tuple(recognizer.measure(photo.picture))
+        without = (
+            tuple(recognizer.measure(photo.picture, hidden)) if hidden else whole
+            for hidden in ([sku] if sku else [], families.get(family, []))
+        )
+        yield MeasuredScan(source, sku, family, whole, *without)
 
 
-def _verified(
-    eye: Eye,
-    query: Keypoints,
-    small: Picture,
-    nearest: Sequence[Neighbour],
-    stored: Mapping[str, tuple[Keypoints, Appearance | None]],
-) -> tuple[Measured, ...]:
-    shortlist = nearest[:SHORTLIST]
-    geometries = verify_shortlist(query, [stored[n.sku][0] for n in shortlist], eye.verification)
-    measured = []
-    for neighbour, geometry in zip(shortlist, geometries, strict=True):
-        appearance = stored[neighbour.sku][1]
-        view = look(small, (query.width, query.height), appearance, geometry.homography)
-        measured.append(Measured(neighbour.sku, "", neighbour.similarity, geometry, view))
-    return tuple(measured)
+def _unsure(model: Model) -> Model:
+    """The model with a decision that takes a closer look at every scan: when to take one is fitted afterwards."""
+    artifact = ModelArtifact()
+    artifact.CopyFrom(model.artifact)
+    artifact.decision.CopyFrom(DecisionCoefficients(closer_look_probability=ALWAYS))
+    return replace(model, artifact=artifact)
 
 
 def _reference(extractor: FeatureExtractor, item: Item, number: int) -> Reference:

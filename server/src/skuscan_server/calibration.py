@@ -24,7 +24,7 @@ from skuscan.decision import Decider, Measured
 from skuscan.keypoints import unpack
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Calibration
-from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
@@ -37,7 +37,6 @@ LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
 UNREGULARISED = 1e6  # inverse strength of the regularisation: two parameters and hundreds of views need none
 LOOK_ALIKE_SHARE = 0.1  # of a reference's keypoints that lie on another package in the same arrangement
 COMPARISONS = 65_536  # remembered
-LOOK_ALIKES = 12  # SKUs that the search proposes beyond the shortlist, so that as many can be left out
 
 
 @dataclass(frozen=True)
@@ -149,21 +148,22 @@ def _scan_views(
     progress: Callable[[int, int], None],
 ) -> Iterator[View]:
     """Two answers for each drawn picture: with its product for sale, and without."""
-    shortlist = RecognizerOptions().shortlist
     decider = Decider(catalogue.model.artifact.decision, Calibration())
-    recognizer = Recognizer(catalogue, RecognizerOptions(shortlist=shortlist + LOOK_ALIKES))
+    recognizer = Recognizer(catalogue)
     views, look_alikes = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
     for number in range(views):
         progress(number, views)
         row, round_ = rows[number % len(rows)], number // len(rows)
         sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
         rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
-        measured = recognizer.measure(field_view(picture, rng, VIEWS[number % len(VIEWS)]))
-        group = _group(catalogue, sku)
-        yield from _answer(decider, measured[:shortlist], sku, group, absent=False)
-        alike = look_alikes.of(row, [m.sku for m in measured])
-        others = [m for m in measured if m.sku not in alike and not _is_same(m.sku, m.group, sku, group)]
-        yield from _answer(decider, others[:shortlist], sku, group, absent=True)
+        photo, group = field_view(picture, rng, VIEWS[number % len(VIEWS)]), _group(catalogue, sku)
+        measured = recognizer.measure(photo)
+        yield from _answer(decider, measured, sku, group, absent=False)
+        same = {m.sku for m in measured if _is_same(m.sku, m.group, sku, group)}
+        others = recognizer.measure(photo, hidden={sku, *same, *look_alikes.of(row, [m.sku for m in measured])})
+        alike = look_alikes.of(row, [m.sku for m in others])  # those that the hidden ones made room for
+        others = [m for m in others if m.sku not in alike and not _is_same(m.sku, m.group, sku, group)]
+        yield from _answer(decider, others, sku, group, absent=True)
     progress(views, views)
 
 

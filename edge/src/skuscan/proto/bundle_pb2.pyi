@@ -144,7 +144,7 @@ class KeypointSpec(_message.Message):
     def __init__(self, detector: _Optional[str] = ..., extractor_version: _Optional[str] = ..., longest_side: _Optional[int] = ..., query_keypoints: _Optional[int] = ..., reference_keypoints: _Optional[int] = ..., candidate_keypoints: _Optional[int] = ..., scale_factor: _Optional[float] = ..., levels: _Optional[int] = ..., fast_threshold: _Optional[int] = ...) -> None: ...
 
 class DecisionCoefficients(_message.Message):
-    __slots__ = ("intercept", "weights", "match_probability", "ambiguous_margin", "skip_verification_logit", "false_accept_rate", "logit_per_decade")
+    __slots__ = ("intercept", "weights", "match_probability", "ambiguous_margin", "skip_verification_logit", "false_accept_rate", "logit_per_decade", "closer_look_probability")
     class WeightsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +159,7 @@ class DecisionCoefficients(_message.Message):
     SKIP_VERIFICATION_LOGIT_FIELD_NUMBER: _ClassVar[int]
     FALSE_ACCEPT_RATE_FIELD_NUMBER: _ClassVar[int]
     LOGIT_PER_DECADE_FIELD_NUMBER: _ClassVar[int]
+    CLOSER_LOOK_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     intercept: float
     weights: _containers.ScalarMap[str, float]
     match_probability: float
@@ -166,7 +167,8 @@ class DecisionCoefficients(_message.Message):
     skip_verification_logit: float
     false_accept_rate: float
     logit_per_decade: float
-    def __init__(self, intercept: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., match_probability: _Optional[float] = ..., ambiguous_margin: _Optional[float] = ..., skip_verification_logit: _Optional[float] = ..., false_accept_rate: _Optional[float] = ..., logit_per_decade: _Optional[float] = ...) -> None: ...
+    closer_look_probability: float
+    def __init__(self, intercept: _Optional[float] = ..., weights: _Optional[_Mapping[str, float]] = ..., match_probability: _Optional[float] = ..., ambiguous_margin: _Optional[float] = ..., skip_verification_logit: _Optional[float] = ..., false_accept_rate: _Optional[float] = ..., logit_per_decade: _Optional[float] = ..., closer_look_probability: _Optional[float] = ...) -> None: ...
 
 class ModelArtifact(_message.Message):
     __slots__ = ("format", "name", "backbone", "head", "preprocess", "keypoints", "decision")
