@@ -54,6 +54,20 @@ def test_a_withdrawn_product_s_neighbours_find_others(
     assert nearest() == {"A-0": "C-70", "C-70": "A-0"}
 
 
+def test_a_crowd_that_is_withdrawn_leaves_the_next_ones_to_each_other(
+    neighbours: Neighbours, add_product: AddProduct, nearest: Nearest, services: Services
+) -> None:
+    for sku, angle in (("A", 340), ("B", 0), ("C", 1), ("D", 2), ("E", 3)):
+        add_product(sku, angle)
+    neighbours.refresh()  # B's three are C, D and E, and one of A's three is B
+    with services.database.write() as session:
+        for sku in "CDE":
+            withdraw(session, sku)
+    assert nearest() == {"A-340": "B-0"}
+    neighbours.refresh()
+    assert nearest() == {"A-340": "B-0", "B-0": "A-340"}
+
+
 def test_another_picture_of_a_product_is_compared_anew(
     neighbours: Neighbours, add_product: AddProduct, nearest: Nearest
 ) -> None:
