@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from skuscan.embedding import dequantize, quantize, unit
 from skuscan.features import FeatureExtractor
 from skuscan.keypoints import pack, unpack
 from skuscan.model import BACKBONE_FILE, HEAD_FILE, Model
+from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.proto.catalogue_pb2 import Product, RecordKind, Reference
 from skuscan.recognizer import Recognizer, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
@@ -49,6 +51,8 @@ COLD_STARTS = 5
 BUDGET_CANDIDATES = 10  # verified, in the budget of search, verification and decision
 AFTER_EMBEDDING = ("search", "verify", "decide")  # stages of one budget together
 PRODUCT, REFERENCE, _ = KINDS
+CERTAIN = {"skip_verification_logit": 1e-9, "intercept": 1e3}  # the embedding alone, of every scan
+UNSURE = {"closer_look_probability": 2.0}  # of every scan
 
 MEMORY_CHILD = """
 import re, sys
@@ -68,6 +72,9 @@ class DeviceNumbers:
     references: int
     yardstick_ms: float
     scan_yardsticks: float  # all stages of a scan, median
+    mean_scan_yardsticks: float  # mean, closer looks included as often as they are taken
+    certain_yardsticks: float  # all stages of a scan whose embedding alone is certain, median
+    closer_yardsticks: float  # all stages of a scan that takes a closer look, median
     after_embedding_yardsticks: float  # search, verification of 10 candidates and decision, medians added
     rss_mb: float  # a process that scanned all photos
     identify_seconds: float  # `skuscan identify` of one picture, from a cold start
@@ -92,7 +99,8 @@ def main() -> int:
 
 def measure(folder: Path, references: int) -> DeviceNumbers:
     """Make a store and photos in `folder`, and measure."""
-    store, wire_bytes, model_bytes = _store(folder, references)
+    shop = _Shop(folder, references)
+    store = shop.store
     photos = _photos(folder)
     options = RuntimeOptions(threads=1)
     with Recognizer.open(store, RecognizerOptions(runtime=options)) as recognizer:
@@ -100,37 +108,70 @@ def measure(folder: Path, references: int) -> DeviceNumbers:
     with Recognizer.open(store, RecognizerOptions(shortlist=BUDGET_CANDIDATES, runtime=options)) as recognizer:
         ten = bench(recognizer, [photo.read_bytes() for photo in photos], REPEATS, options)
     by_stage = {stage.stage: stage for stage in stages}
+    yardstick = by_stage["inference"].median_ms
     print(f"{'stage':<12}{'median ms':>11}{'p95 ms':>9}{'yardsticks':>12}")
     for stage in stages:
         print(f"{stage.stage:<12}{stage.median_ms:>11.2f}{stage.p95_ms:>9.2f}{stage.yardsticks:>12.2f}")
-    on_disk = sum(store.status().bytes_on_disk.values()) - model_bytes
+    on_disk = sum(store.status().bytes_on_disk.values()) - shop.model_bytes
+    certain, closer = (_scan_yardsticks(shop, decision, photos, options) for decision in (CERTAIN, UNSURE))
+    shop.activate({})
     return DeviceNumbers(
         references=references,
         yardstick_ms=by_stage["inference"].median_ms,
         scan_yardsticks=by_stage["scan"].yardsticks,
+        mean_scan_yardsticks=by_stage["scan"].mean_ms / yardstick,
+        certain_yardsticks=certain,
+        closer_yardsticks=closer,
         after_embedding_yardsticks=sum(stage.yardsticks for stage in ten if stage.stage in AFTER_EMBEDDING),
         rss_mb=int(_python(MEMORY_CHILD, str(store.path), *map(str, photos))) / 1024,
         identify_seconds=_cold_start(["-m", "skuscan.cli", "identify", str(photos[0]), "--store", str(store.path)]),
         import_seconds=_cold_start(["-c", "import skuscan"]) - _cold_start(["-c", ""]),
-        wire_bytes=wire_bytes / references,
+        wire_bytes=shop.wire_bytes / references,
         disk_bytes=on_disk / references,
     )
 
 
-def _store(folder: Path, references: int) -> tuple[Store, int, int]:
-    """A store with a live generation, its recognition data on the wire (bytes), and the model's bytes."""
-    store = Store.create(
-        folder / "store", DeviceIdentity("http://127.0.0.1", "d", "t", "default", "00" * 32, "", "", "")
-    )
-    state = _records(references)
-    base = [segment_of(store, part) for kind in KINDS for part in parts(state, kind)]
-    model = Model.open_folder(ARTIFACT).artifact
-    model_bytes = sum(store.blobs.put((ARTIFACT / name).read_bytes()).length for name in (BACKBONE_FILE, HEAD_FILE))
-    annoy, artifact = annoy_of(store, state, folder), model.SerializeToString(deterministic=True)
-    manifest = manifest_of(1, state, base, [], artifact, store, annoy)
-    store.activate(store.prepare(manifest, artifact), lambda _: None)
-    wire = sum(segment.file.length for segment in base if segment.kind == REFERENCE)
-    return store, wire + (annoy.file.length if annoy else 0), model_bytes
+class _Shop:
+    """A store whose live generation has so many references.
+
+    Attributes:
+        store: The store.
+        wire_bytes: Of its recognition data.
+        model_bytes: Of the model's files.
+    """
+
+    def __init__(self, folder: Path, references: int) -> None:
+        identity = DeviceIdentity("http://127.0.0.1", "d", "t", "default", "00" * 32, "", "", "")
+        self.store = Store.create(folder / "store", identity)
+        self._state = _records(references)
+        self._base = [segment_of(self.store, part) for kind in KINDS for part in parts(self._state, kind)]
+        self._annoy = annoy_of(self.store, self._state, folder)
+        files = [(ARTIFACT / name).read_bytes() for name in (BACKBONE_FILE, HEAD_FILE)]
+        self.model_bytes = sum(self.store.blobs.put(data).length for data in files)
+        wire = sum(segment.file.length for segment in self._base if segment.kind == REFERENCE)
+        self.wire_bytes = wire + (self._annoy.file.length if self._annoy else 0)
+        self._number = 0
+        self.activate({})
+
+    def activate(self, decision: Mapping[str, float]) -> None:
+        """A generation of the same references, with other thresholds of the model's decision."""
+        self._number += 1
+        artifact = ModelArtifact()
+        artifact.CopyFrom(Model.open_folder(ARTIFACT).artifact)
+        for name, value in decision.items():
+            setattr(artifact.decision, name, value)
+        model = artifact.SerializeToString(deterministic=True)
+        manifest = manifest_of(self._number, self._state, self._base, [], model, self.store, self._annoy)
+        self.store.activate(self.store.prepare(manifest, model), lambda _: None)
+
+
+def _scan_yardsticks(
+    shop: _Shop, decision: Mapping[str, float], photos: Sequence[Path], options: RuntimeOptions
+) -> float:
+    """A whole scan under another decision, median."""
+    shop.activate(decision)
+    with Recognizer.open(shop.store, RecognizerOptions(runtime=options)) as recognizer:
+        return bench(recognizer, [photo.read_bytes() for photo in photos], REPEATS, options)[-1].yardsticks
 
 
 def _records(references: int) -> dict[tuple[RecordKind, str], bytes]:

@@ -21,6 +21,18 @@ def test_a_scan_takes_at_most_four_yardsticks(numbers: device.DeviceNumbers) -> 
     assert numbers.scan_yardsticks <= 4
 
 
+def test_a_scan_takes_at_most_four_yardsticks_on_average(numbers: device.DeviceNumbers) -> None:
+    assert numbers.mean_scan_yardsticks <= 4
+
+
+def test_a_certain_scan_costs_little_more_than_its_embedding(numbers: device.DeviceNumbers) -> None:
+    assert numbers.certain_yardsticks <= 1.3
+
+
+def test_a_scan_with_a_closer_look_takes_at_most_six_yardsticks(numbers: device.DeviceNumbers) -> None:
+    assert numbers.closer_yardsticks <= 6
+
+
 def test_search_verification_and_decision_take_at_most_one_yardstick(numbers: device.DeviceNumbers) -> None:
     assert numbers.after_embedding_yardsticks <= 1
 

@@ -25,12 +25,13 @@ class StageTime:
 
     Attributes:
         stage: Its name; "inference" is the bare network, "scan" all stages together.
-        median_ms, p95_ms: Milliseconds.
+        median_ms, mean_ms, p95_ms: Milliseconds.
         yardsticks: Median over the median of the bare network.
     """
 
     stage: str
     median_ms: float
+    mean_ms: float
     p95_ms: float
     yardsticks: float
 
@@ -58,8 +59,8 @@ def bench(recognizer: Recognizer, pictures: Sequence[bytes], repeats: int, runti
     times["scan"] = times.pop("scan")  # last, also when a stage came up late
     yardstick = float(np.median(times["inference"]))
     return [
-        StageTime(stage, float(np.median(all_)), float(np.percentile(all_, 95)), float(np.median(all_)) / yardstick)
-        for stage, all_ in times.items()
+        StageTime(stage, median, float(np.mean(all_)), float(np.percentile(all_, 95)), median / yardstick)
+        for stage, all_, median in ((stage, all_, float(np.median(all_))) for stage, all_ in times.items())
     ]
 
 

@@ -298,7 +298,9 @@ class _Scan:
         with self._timed("search"):
             shortlist = self._session.shortlister.with_votes(nearest, vector, query, self._hidden)
         measured = self._verified(rgb, query, shortlist)
-        if not self._session.decider.is_unsure(measured):
+        with self._timed("decide"):
+            unsure = self._session.decider.is_unsure(measured)
+        if not unsure:
             return measured
         with self._timed("embed"):
             part = self._session.eye.embedder.embed(centre(rgb, CLOSER_SHARE))
