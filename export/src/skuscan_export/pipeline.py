@@ -1,71 +1,47 @@
-"""A preset's artefact, from nothing to the released folder.
+"""The released folder of a trained model.
 
-1. Build the float network with its weights.
-2. Draw or load the calibration pictures, round the weights on them, convert to int8.
-3. Run the int8 network, as devices do, over packages and drawn field views, and fit the head on what comes out.
-4. Write the folder, and its model card with the report on ops.
+1. Load the float network and its head.
+2. Round the weights on calibration pictures, convert to int8.
+3. Write the folder with the float weights beside it, which parity and fine-tuning start from, and its model card.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from skuscan.model import BACKBONE_FILE, Head
-from skuscan.picture import letterbox
 from skuscan.proto.bundle_pb2 import ModelArtifact
-from skuscan.runtime import Runtime
 from skuscan_export.artifact import write_artifact
 from skuscan_export.calibration import Calibration
 from skuscan_export.convert import to_int8
 from skuscan_export.rounding import round_weights
-from skuscan_models.head_pictures import HeadPictures
-from skuscan_models.heads import fit_head, gem
+from skuscan_models.float_model import MODEL_FILE, WEIGHTS_FILE, FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
-from skuscan_models.presets import Preset, preset
 
 Progress = Callable[[str], None]
 
 
-def export_artifact(
-    name: str, folder: Path, calibration: Calibration, head_pictures: HeadPictures, progress: Progress
-) -> ModelArtifact:
-    """Make a preset's artefact.
+def export_artifact(run: Path, folder: Path, calibration: Calibration, progress: Progress) -> ModelArtifact:
+    """Make the artefact of a trained model.
 
     Args:
-        name: Of the preset, and of the artefact.
+        run: The folder of a `FloatModel`.
         folder: Where to write; its keypoint spec and decision are kept.
         calibration: Which pictures calibrate.
-        head_pictures: Which pictures the head is fitted on.
         progress: Told what is being done, a line at a time.
 
     Raises:
-        ModelError: The preset is unknown, its weights are not installed, or what came out breaks a rule.
+        ModelError: `run` holds no model, or what came out breaks a rule.
         PictureError: A calibration picture cannot be used.
     """
-    chosen = preset(name)
-    progress(f"building {chosen.backbone}")
-    network = chosen.build()
+    model = FloatModel.load(run)
+    spec = preprocess_spec()
     progress(f"calibrating on {calibration.description}")
-    pixels = calibration.load(chosen.preprocess)
-    round_weights(network, to_network(pixels, chosen.preprocess), calibration.seed)
+    pixels = calibration.load(spec)
+    progress("rounding the weights")
+    round_weights(model.network, to_network(pixels, spec), calibration.seed)
     progress("converting to int8")
-    backbone = to_int8(network, pixels, chosen.preprocess)
-    progress(f"fitting the head on {head_pictures.description}")
-    head = _fit_head(chosen, backbone, head_pictures)
-    return write_artifact(folder, name, backbone, head, chosen.preprocess)
-
-
-def _fit_head(chosen: Preset, backbone: bytes, head_pictures: HeadPictures) -> Head:
-    spec = chosen.preprocess
-    labels, pooled = [], []
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / BACKBONE_FILE
-        path.write_bytes(backbone)
-        runtime = Runtime.open(path)
-        for sku, rgb in head_pictures.load():
-            pixels = letterbox(rgb, spec.size, spec.letterbox_grey)
-            labels.append(sku)
-            pooled.append(gem(runtime.run(pixels[np.newaxis]), chosen.gem_p))
-    return fit_head(np.stack(pooled), labels, chosen.gem_p, chosen.shrinkage)
+    artifact = write_artifact(folder, model.name, to_int8(model.network, pixels, spec), model.head, spec)
+    for name in (MODEL_FILE, WEIGHTS_FILE):
+        if run != folder:
+            shutil.copyfile(run / name, folder / name)
+    return artifact

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from skuscan_models.float_model import preprocess_spec
 from skuscan_models.pictures import to_network
-from skuscan_models.presets import imagenet_preprocess
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.sources import Instance
@@ -32,12 +32,17 @@ class Batch:
     """2B pictures: the first view of each of B instances, then the second.
 
     Attributes:
-        pictures: (2B, S, S, 3) float32, as the network takes them.
+        pixels: (2B, S, S, 3) uint8 RGB.
         labels: (2B, 2) float32: the instance, and the group whose other members are no negatives (-1: none).
     """
 
-    pictures: npt.NDArray[np.float32]
+    pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.float32]
+
+    @property
+    def pictures(self) -> npt.NDArray[np.float32]:
+        """(2B, S, S, 3) float32, as the network takes them."""
+        return to_network(self.pixels, preprocess_spec())
 
 
 class Batches:
@@ -46,7 +51,6 @@ class Batches:
     def __init__(self, config: TrainingConfig, sources: Mapping[str, Sequence[Instance]]) -> None:
         """`sources` as from `load_sources`; drawn packaging needs none."""
         self._config, self._sources = config, sources
-        self._preprocess = imagenet_preprocess()
         self._backdrops = [
             picture
             for name in ("produce", "boxes")
@@ -58,12 +62,12 @@ class Batches:
         """The batch of a step."""
         rng = np.random.default_rng((self._config.seed, step))
         size = self._config.size_at(step)
-        views = Views(size, self._preprocess.letterbox_grey, self._config.views, self._backdrops)
+        views = Views(size, preprocess_spec().letterbox_grey, self._config.views, self._backdrops)
         instances = self._choose(rng)
         pairs = [views.pair(instance.pictures, rng) for instance in instances]
         pixels = np.stack([first for first, _ in pairs] + [second for _, second in pairs])
         labels = np.array(_labels(instances) * 2, np.float32)
-        return Batch(to_network(pixels, self._preprocess), labels)
+        return Batch(pixels, labels)
 
     def from_step(self, step: int) -> Iterator[Batch]:
         """The batches from a step to the end of the run, drawn in a thread beside the training."""

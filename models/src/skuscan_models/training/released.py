@@ -1,0 +1,69 @@
+"""A whole run: pictures in, trained model and its facts for the model card out."""
+
+import platform
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from skuscan.errors import PictureError
+from skuscan_models.float_model import FloatModel, preprocess_spec
+from skuscan_models.pictures import to_network
+from skuscan_models.training.batches import DRAWN
+from skuscan_models.training.config import run
+from skuscan_models.training.curves import draw_curves
+from skuscan_models.training.network import backbone_of, head_of
+from skuscan_models.training.sources import load_sources
+from skuscan_models.training.trainer import LOG_FILE, Progress, train
+from skuscan_models.training.validation import Embed, questions, recall
+
+CURVES_FILE = "curves.png"
+EMBEDDED_AT_ONCE = 32  # pictures
+
+
+def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress) -> FloatModel:
+    """Train, validate, and write the model into the run's folder.
+
+    Args:
+        name: Of the run, in `skuscan_models.training.config`.
+        pictures: The folder of training pictures; None when the run has drawn packaging only.
+        folder: Of the run.
+        progress: Told after every step.
+
+    Raises:
+        PictureError: The run needs pictures that are not there.
+        ModelError: There is no such run, or the folder holds another one.
+    """
+    config = run(name)
+    if pictures is None and set(config.pairs) != {DRAWN}:
+        raise PictureError("a run has the pictures that it is trained on", "no folder", "give it with --pictures")
+    began = time.monotonic()
+    sources = load_sources(list(config.pairs), pictures, "train")
+    network = train(config, sources, folder, progress)
+    draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
+    size = preprocess_spec().size
+    facts = {
+        "run": name,
+        "steps": config.steps,
+        "config": config.to_dict(),
+        "instances": {name: len(instances) for name, instances in sources.items()},
+        "validation": recall(questions(pictures), embedder(network), size),
+        "seconds": round(time.monotonic() - began),
+        "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
+    }
+    model = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
+    model.save(folder)
+    return model
+
+
+def embedder(network: keras.Model) -> Embed:
+    """A training network as `validation` asks it: (n, S, S, 3) uint8 -> (n, 256) float32 unit rows."""
+
+    def embed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        parts = [pixels[i : i + EMBEDDED_AT_ONCE] for i in range(0, len(pixels), EMBEDDED_AT_ONCE)]
+        rows = [network.predict_on_batch(to_network(part, preprocess_spec())) for part in parts]
+        return np.concatenate([np.asarray(row, np.float32) for row in rows])
+
+    return embed
