@@ -103,8 +103,3 @@ def test_a_size_that_does_not_divide_is_refused(size: int) -> None:
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ModelError, match=r"efficientnet-lite0, .*; received resnet"):
         build_backbone("resnet", SIZE)
-
-
-def test_an_unknown_preset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ModelError, match="efficientnet-lite0-imagenet; received other"):
-        preset("other")
