@@ -9,7 +9,6 @@ quarter of an hour on two cores); both are kept in `build/evaluation`. Results g
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy: as many processes as cores
@@ -18,6 +17,7 @@ from benchmarks.recognition.distractor_sets import drawn_distractors, scanned_di
 from benchmarks.recognition.drawn import draw_fronts
 from benchmarks.recognition.real_sets import real_shops
 from benchmarks.recognition.session import BUILD, ROOT, Session, arguments, bars, data_folder
+from benchmarks.recognition.work import wait_for, workers
 from skuscan_models.synthetic.packaging import ProductDesign
 
 DISTRACTORS = 10_000
@@ -45,11 +45,8 @@ def main() -> int:
 
 def _draw(folder: Path, products: Sequence[ProductDesign]) -> None:
     chunks = [products[start : start + DRAWN_CHUNK] for start in range(0, len(products), DRAWN_CHUNK)]
-    with ProcessPoolExecutor() as pool, bars() as step:
-        jobs = [pool.submit(draw_fronts, folder, chunk) for chunk in chunks]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
-            step("drawing", done, len(jobs))
+    with workers() as pool, bars() as step:
+        wait_for([pool.submit(draw_fronts, folder, chunk) for chunk in chunks], "drawing", step)
 
 
 if __name__ == "__main__":

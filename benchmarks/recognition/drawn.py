@@ -38,6 +38,5 @@ def front_picture(folder: Path, product: ProductDesign) -> Path:
 
 def draw_fronts(folder: Path, products: Sequence[ProductDesign]) -> None:
     """A job: draw what is missing of some products."""
-    cv2.setNumThreads(1)
     for product in products:
         front_picture(folder, product)

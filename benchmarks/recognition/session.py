@@ -130,4 +130,5 @@ def _write_mistakes(shops: Sequence[Shop], answers: dict[str, Answers], folder: 
     for shop in shops:
         outcomes = [outcome for some in answers[shop.key].outcomes.values() for outcome in some]
         files = [outcome for outcome in outcomes if not outcome.name.isdigit()]
-        write_page(folder / shop.key, f"Mistakes: {shop.title}", mistakes_of(files, pictures_of(shop.plan)))
+        if mistakes := mistakes_of(files, pictures_of(shop.plan)):
+            write_page(folder / shop.key, f"Mistakes: {shop.title}", mistakes)

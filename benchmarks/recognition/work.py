@@ -76,15 +76,13 @@ class Answers:
 
 def run(shops: Sequence[Shop], place: Workplace, step: Step) -> dict[str, Answers]:
     """Publish every shop and ask it everything; answers by the shops' keys."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for the jobs: as many processes as cores
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin) as pool:
+    with workers() as pool:
         pictures = sorted({source.path for shop in shops for source in shop.plan.sources})
-        _wait([pool.submit(_compute, place, chunk) for chunk in _chunks(pictures, FEATURES_CHUNK)], "features", step)
+        wait_for([pool.submit(_compute, place, chunk) for chunk in _chunks(pictures, FEATURES_CHUNK)], "features", step)
         published = [pool.submit(_publish, place, shop) for shop in shops]
-        _wait(published, "catalogues", step)
+        wait_for(published, "catalogues", step)
         jobs = {(shop.key, kind): _scans(pool, place, shop, kind) for shop in shops for kind in shop.asked}
-        _wait([job for some in jobs.values() for job in some], "scans", step)
+        wait_for([job for some in jobs.values() for job in some], "scans", step)
     outcomes = {at: [outcome for job in some for outcome in job.result()] for at, some in jobs.items()}
     return {
         shop.key: Answers({kind: outcomes[shop.key, kind] for kind in shop.asked}, size.result())
@@ -98,10 +96,22 @@ def _scans(pool: Executor, place: Workplace, shop: Shop, kind: str) -> list["Fut
     return [pool.submit(_scan, place, shop.key, groups, chunk, parts=parts) for chunk in chunks]
 
 
-def _wait(jobs: Sequence[Future[Any]], title: str, step: Step) -> None:
-    for done, job in enumerate(as_completed(jobs), 1):
-        job.result()
-        step(title, done, len(jobs))
+def workers() -> ProcessPoolExecutor:
+    """A process for each core; a context manager. Their code is to run in one thread each."""
+    context = multiprocessing.get_context("spawn")  # a forked process would inherit locks of the progress bar's thread
+    return ProcessPoolExecutor(os.cpu_count(), context, initializer=_begin)
+
+
+def wait_for(jobs: Sequence[Future[Any]], title: str, step: Step) -> None:
+    """See every job done, and tell of it. Raises what a job raised."""
+    step(title, 0, len(jobs))
+    try:
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            step(title, done, len(jobs))
+    finally:
+        for job in jobs:
+            job.cancel()  # after an error the rest need not run; to those that are done it does nothing
 
 
 def _chunks(items: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:

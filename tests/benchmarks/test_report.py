@@ -94,4 +94,3 @@ def test_the_whole_way_with_a_tiny_catalogue(tmp_path: Path, monkeypatch: pytest
         assert ElementTree.parse(plot).getroot().tag.endswith("svg")
     assert len(list((tmp_path / "results").glob("*.svg"))) == 3
     assert "| tiny | 3 | 3 | **1.000" in (tmp_path / "results" / "tiny.md").read_text()
-    assert (tmp_path / "build" / "mistakes" / "tiny" / "tiny" / "index.html").is_file()
