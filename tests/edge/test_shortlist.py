@@ -6,7 +6,7 @@ import pytest
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.embedding import quantize, unit
 from skuscan.keypoint_index import index_in_memory
-from skuscan.keypoints import Keypoints, pack, unpack
+from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints, pack, unpack
 from skuscan.model import Model
 from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.shortlist import Proposal, Shortlister
@@ -18,7 +18,7 @@ def keypoints(seed: int) -> Keypoints:
     rng = np.random.default_rng(seed)
     found = Keypoints(
         rng.uniform(0, 400, (50, 2)).astype(np.float32),
-        rng.integers(0, 256, (50, 32), dtype=np.uint8),
+        rng.integers(0, 256, (50, DESCRIPTOR_BYTES), dtype=np.uint8),
         np.zeros(50, np.uint8),
         rng.uniform(0, 360, 50).astype(np.float32),
         400,

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from skuscan.keypoints import Keypoints
+from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
 from skuscan.verification import Geometry, VerificationOptions, match, project, verify, verify_shortlist
 
 OPTIONS = VerificationOptions()
@@ -16,7 +16,7 @@ def reference_set(seed: int, count: int = 150) -> Keypoints:
     rng = np.random.default_rng(seed)
     return Keypoints(
         rng.uniform(20, SIDE - 20, (count, 2)).astype(np.float32),
-        rng.integers(0, 256, (count, 32), np.uint8),
+        rng.integers(0, 256, (count, DESCRIPTOR_BYTES), np.uint8),
         rng.integers(0, 4, count, np.uint8),
         rng.uniform(0, 360, count).astype(np.float32),
         SIDE,

@@ -6,8 +6,8 @@ fruit. So a tiny picture of the print travels with each reference.
 1. `describe` averages a reference's print over a grid of cells, without the plain background around a cut-out;
 2. `look` averages a scan over the same cells, seen through the homography that verification found, and takes shop light
    out: a gain and an offset a channel, fitted robustly;
-3. `agreement` says how alike the two are, and `contest` which of two references a scan is nearer to, over the cells
-   where these two differ.
+3. `agreement` says how alike the two are; `rivalry` says it for the cells in which a rival's reference looks different,
+   and `contest` which of the two the scan is nearer to.
 """
 
 import struct
@@ -32,16 +32,19 @@ PACKED_BYTES = _HEADER.size + _MASK_BYTES + 2 * CELLS * CELLS
 _STEPS = np.array([31, 63, 31], np.float32)  # of red, green and blue in 16 bits
 _SHIFTS = np.array([11, 5, 0], np.uint16)
 
-_SAMPLES = 8  # of a scan, along each side of a cell
+_SAMPLES = 4  # of a scan, along each side of a cell
+_NEUTRAL = 24  # levels between the largest and the smallest channel of a background: white, grey or black
 _PRINTED_SHARE = 0.5  # of a cell that is no background
 _LEAST_CELLS = 8  # in sight; with fewer, light cannot be told from colour
-_LIGHT_ROUNDS = 4  # of reweighting
+_LIGHT_ROUNDS = 2  # of reweighting
 _LIGHT_SCALE = 20.0  # levels of 255: a cell that is so far off counts half in the fit of light
 _LIGHT_PRIOR = 100.0  # levels^2 of variance: where a reference hardly varies, the gain stays near 1
 _GAINS = (0.25, 3.0)
-_UNLIKE = 40.0  # levels: a cell that is so far off agrees by half
+_DARK = 10.0  # levels added to both sides of a ratio
+_UNLIKE = 25.0  # levels: a cell that is so far off agrees by half
 _DIFFERENT = 24.0  # levels: two references that differ by it in a cell make it count half
 _CONTEST_PRIOR = 100.0  # levels, added to what two references differ by in all cells: a trifle decides nothing
+_AGREEMENT_PRIOR = 2.0  # cells that agree as all do, added to those that differ
 
 Picture = npt.NDArray[np.uint8]
 Colours = npt.NDArray[np.float32]
@@ -69,6 +72,11 @@ class Appearance:
         left, top, right, bottom = self.box
         return np.array([[(right - left) / CELLS, 0, left], [0, (bottom - top) / CELLS, top], [0, 0, 1.0]])
 
+    @cached_property
+    def layers(self) -> Colours:
+        """(CELLS, CELLS, 4) float32: colours, black where nothing is printed, and 1 where something is."""
+        return np.dstack([self.colours * self.printed[:, :, None], self.printed]).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class View:
@@ -86,6 +94,26 @@ class View:
     colours: Colours
     seen: Mask
 
+    @cached_property
+    def to_grid(self) -> Matrix:
+        """(3, 3) float64: the scan's frame -> numbers of the reference's cells, 0 in the middle of the first."""
+        return np.asarray(np.linalg.inv(_middles(1.0)) @ np.linalg.inv(self.placing))
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """What a scan's cells say of a reference, where that and a rival's look different.
+
+    Attributes:
+        ahead: By how many levels the scan is nearer to it, over all such cells.
+        apart: By how many levels the two differ there: `ahead` is between -apart and apart.
+        agreement: How far those cells have the reference's colours, 0 to 1; as all cells do when none differs.
+    """
+
+    ahead: float
+    apart: float
+    agreement: float
+
 
 def describe(rgb: Picture, examined: ExaminedReference) -> Appearance:
     """The appearance of a catalogue picture.
@@ -95,11 +123,13 @@ def describe(rgb: Picture, examined: ExaminedReference) -> Appearance:
         examined: What the choice of its keypoints showed.
     """
     fitted = fit_longest_side(rgb, max(examined.grey.shape))
-    left, top, width, height = examined.package
+    # What is plain but coloured is the package's own ground, in a picture that it fills.
+    printed = 1 - examined.background * (fitted.max(axis=2) - fitted.min(axis=2) <= _NEUTRAL)
+    left, top, width, height = cv2.boundingRect(printed)
     if not width:  # nothing but background
-        height, width = examined.grey.shape
+        printed, (height, width) = np.ones_like(printed), printed.shape
     right, bottom = left + width, top + height
-    inside = 1 - examined.background[top:bottom, left:right].astype(np.float32)
+    inside = printed[top:bottom, left:right].astype(np.float32)
     share = _means(inside)
     sums = _means(fitted[top:bottom, left:right] * inside[:, :, None])
     kept = share >= _PRINTED_SHARE
@@ -155,7 +185,7 @@ def look(
     shrink = np.diag([small.shape[1] / frame[0], small.shape[0] / frame[1], 1.0])
     samples = cv2.warpPerspective(
         small,
-        shrink @ placing @ _to_cells(1 / _SAMPLES),
+        shrink @ placing @ _middles(1 / _SAMPLES),
         (CELLS * _SAMPLES, CELLS * _SAMPLES),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
@@ -167,61 +197,69 @@ def look(
 
 def agreement(view: View) -> float:
     """How far the seen cells have their reference's colours, 0 to 1."""
-    off = view.colours[view.seen] - view.reference.colours[view.seen]
-    squared = np.einsum("nc,nc->n", off, off)
-    return float((_UNLIKE**2 / (_UNLIKE**2 + squared)).mean())
+    return float(_alike(_distances(view.colours[view.seen], view.reference.colours[view.seen])).mean())
 
 
-def contest(one: View, other: View) -> float:
-    """Which of two references a scan has the colours of, where these two differ.
-
-    Both are compared in the cells of each; the contest the other way round gives the same number with the other sign.
-
-    Returns:
-        -1 to 1: above 0 for the first, 0 when they cannot be told apart.
-    """
-    for_one, most_one = _nearer(one, other)
-    for_other, most_other = _nearer(other, one)
-    return (for_one - for_other) / (most_one + most_other + _CONTEST_PRIOR)
-
-
-def _nearer(own: View, rival: View) -> tuple[float, float]:
-    """By how many levels, over all own cells, a scan is nearer to its own reference; and by how many it could be."""
+def rivalry(own: View, rival: View) -> Rivalry:
+    """Hold a scan's cells against a reference and against a rival, both seen in that scan."""
     # The rival's cells, laid over these: both lie in the scan.
-    to_rival = np.linalg.inv(rival.placing) @ own.placing
-    printed = rival.reference.printed.astype(np.float32)
-    laid = cv2.warpPerspective(
-        np.dstack([rival.reference.colours * printed[:, :, None], printed]),
-        np.linalg.inv(_to_cells(1.0)) @ to_rival @ _to_cells(1.0),
-        (CELLS, CELLS),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-    )
+    to_rival = rival.to_grid @ own.placing @ _middles(1.0)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    laid = np.asarray(cv2.warpPerspective(rival.reference.layers, to_rival, (CELLS, CELLS), flags=flags), np.float32)
     share = laid[:, :, 3]
     both = own.seen & (share > _PRINTED_SHARE)
     theirs = laid[both][:, :3] / share[both][:, None]
     ours, here = own.reference.colours[both], own.colours[both]
-    apart = np.linalg.norm(ours - theirs, axis=1)
+    apart = _distances(ours, theirs)
     weight = apart * apart / (apart * apart + _DIFFERENT**2)
-    nearer = np.linalg.norm(here - theirs, axis=1) - np.linalg.norm(here - ours, axis=1)
-    return float(weight @ nearer), float(weight @ apart)
+    off = _distances(here, ours)
+    ahead = weight @ (_distances(here, theirs) - off)
+    alike = weight @ _alike(off) + _AGREEMENT_PRIOR * agreement(own)
+    return Rivalry(float(ahead), float(weight @ apart), float(alike / (weight.sum() + _AGREEMENT_PRIOR)))
+
+
+def contest(one: Rivalry, other: Rivalry) -> float:
+    """Which of two references a scan has the colours of, where these two differ.
+
+    Args:
+        one: Of the first against the second.
+        other: Of the second against the first. Exchanged, they give the same number with the other sign.
+
+    Returns:
+        -1 to 1: above 0 for the first, 0 when they cannot be told apart.
+    """
+    return (one.ahead - other.ahead) / (one.apart + other.apart + _CONTEST_PRIOR)
+
+
+def _distances(some: Colours, others: Colours) -> npt.NDArray[np.float32]:
+    """(N,) float32 levels: between colours (N, 3)."""
+    off = some - others
+    return np.asarray(np.sqrt(np.einsum("nc,nc->n", off, off)), np.float32)
+
+
+def _alike(off: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """How far cells agree that are so many levels off, 0 to 1."""
+    return _UNLIKE**2 / (_UNLIKE**2 + off * off)
 
 
 def _light(reference: Colours, scan: Colours) -> tuple[Colours, Colours]:
     """(3,) gain and (3,) offset, so that scan = gain * reference + offset in most of the cells (N, 3).
 
-    Least squares, reweighted as Cauchy's estimator does: a glare, a hand or another fruit has little say.
+    Least squares, reweighted as Cauchy's estimator does: a glare, a hand or another fruit has little say. It starts
+    from the median gain, or a large coloured band would drag the first fit along.
     """
-    weight = np.ones((len(reference), 1), np.float32)
     low, high = _GAINS
+    gain = np.clip(np.median((scan + _DARK) / (reference + _DARK), axis=0), low, high)
+    offset = np.zeros(3)
     for _ in range(_LIGHT_ROUNDS):
-        share = weight / weight.sum()
-        there, here = (share * reference).sum(axis=0), (share * scan).sum(axis=0)
-        varies = (share * (reference - there) ** 2).sum(axis=0) + _LIGHT_PRIOR
-        together = (share * (reference - there) * (scan - here)).sum(axis=0) + _LIGHT_PRIOR
+        off = (scan - offset) / gain - reference
+        weight = 1 / (1 + np.einsum("nc,nc->n", off, off)[:, None] / _LIGHT_SCALE**2)
+        weight /= weight.sum()
+        there, here = (weight * reference).sum(axis=0), (weight * scan).sum(axis=0)
+        varies = (weight * (reference - there) ** 2).sum(axis=0) + _LIGHT_PRIOR
+        together = (weight * (reference - there) * (scan - here)).sum(axis=0) + _LIGHT_PRIOR
         gain = np.clip(together / varies, low, high)
         offset = here - gain * there
-        off = (scan - offset) / gain - reference
-        weight = 1 / (1 + np.einsum("nc,nc->n", off, off)[:, None] / np.float32(_LIGHT_SCALE**2))
     return gain.astype(np.float32), offset.astype(np.float32)
 
 
@@ -230,7 +268,7 @@ def _means(values: npt.NDArray[np.float32]) -> Colours:
     return np.asarray(cv2.resize(values, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _to_cells(size: float) -> Matrix:
+def _middles(size: float) -> Matrix:
     """(3, 3): numbers of samples, `size` cells apart, -> where their middles are in grid coordinates."""
     return np.array([[size, 0, size / 2], [0, size, size / 2], [0, 0, 1.0]])
 

@@ -130,7 +130,7 @@ def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
     every, every_turn = np.concatenate(descriptors), np.concatenate(turns)
     rows = np.repeat(np.arange(len(counts)), counts).astype(_row_type(len(counts)))
     draw = Random(SEED)
-    sampled = np.array([[draw.randrange(_DESCRIPTOR_BITS) for _ in range(bits)] for _ in range(TABLES)], np.uint8)
+    sampled = np.array([draw.sample(range(_DESCRIPTOR_BITS), bits) for _ in range(TABLES)], np.uint8)
     starts, ordered_rows, ordered_turns = [], [], []
     for table in range(TABLES):
         words = _words(every, sampled[table : table + 1])[:, 0]
@@ -145,7 +145,7 @@ def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
 
 
 def _words(descriptors: Bytes, sampled: Bytes) -> Rows:
-    """(n, tables) intp: the words of descriptors (n, 32) for samples (tables, bits)."""
+    """(n, tables) intp: the words of descriptors (n, 20) for samples (tables, bits)."""
     words = np.zeros((len(descriptors), len(sampled)), np.intp)
     for place, bit in enumerate(sampled.T):
         words |= ((descriptors[:, bit >> 3] >> (7 - (bit & 7))) & 1).astype(np.intp) << place

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.keypoints import Keypoints, squared_distances
+from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints, squared_distances
 
-DESCRIPTOR_BITS = 256
+DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -60,6 +60,7 @@ class Geometry:
         spread: Area of the inliers' hull over that of all the reference's keypoints, 0 to 1.
         reprojection_error: Mean distance of the inliers from where the homography puts them, px.
         homography: (3, 3) float64, reference frame -> query frame; None when there is none.
+        rows: The inliers' rows among the query's keypoints.
     """
 
     agreeing: int
@@ -68,6 +69,7 @@ class Geometry:
     spread: float
     reprojection_error: float
     homography: Matrix | None
+    rows: frozenset[int] = frozenset()
 
     @property
     def strength(self) -> tuple[int, int]:
@@ -107,6 +109,7 @@ def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions)
         spread=_hull_area(there) / max(_hull_area(reference.xy), 1.0),
         reprojection_error=float(np.hypot(off[:, 0], off[:, 1]).mean()),
         homography=homography,
+        rows=frozenset(columns[inliers].tolist()),
     )
 
 
@@ -178,7 +181,7 @@ def _matches(products: Points, ratio: float) -> tuple[Rows, Rows]:
     """See `match`. `products`: (R, Q) float32 of descriptors whose bits are -1 and 1; overwritten.
 
     Bits as signs make Hamming distances one matrix product, faster than OpenCV's brute force and as exact:
-    distance = (256 - product) / 2.
+    distance = (bits - product) / 2.
     """
     if products.shape[0] < 1 or products.shape[1] < 2:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
