@@ -1,9 +1,11 @@
 """A set's report: what each name counts."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from skuscan.verification import Geometry
 from skuscan_server.evaluation.outcome import QueryOutcome, ungrouped
 from skuscan_server.evaluation.scanning import fused_score
 from skuscan_server.evaluation.summary import summary
@@ -22,7 +24,7 @@ def outcome(truth: str | None, decision: str, ranked: tuple[str, ...], **other: 
 
 KNOWN = [
     outcome("a", "match", ("a", "b"), probability=0.9, rankings={"embedding": ("b", "a")}),
-    outcome("a", "match", ("b", "a"), probability=0.8, rankings={"embedding": ("a",)}, views=3),
+    outcome("a", "match", ("b", "a"), probability=0.8, rankings={"embedding": ("a",)}, closer=True),
     outcome("a", "unknown", ("b", "c", "d", "e", "f", "a"), shortlists={10: ("x",), 20: ("x", "a")}, verified=False),
     outcome("a", "ambiguous", ("b", "a"), rankings={"embedding": ("c", "a")}),
 ]
@@ -50,7 +52,7 @@ def test_every_rate_counts_what_its_name_says() -> None:
     assert report["short_list_precision"] == 1.0
     assert report["false_accept_rate"] == report["false_short_list_rate"] == pytest.approx(1 / 3)
     assert report["verification_skipped"] == 0.25
-    assert report["extra_crops"] == 0.25
+    assert report["closer_looks"] == 0.25
     assert report["map"] == pytest.approx((1 + 1 / 2 + 1 / 6 + 1 / 2) / 4)
     assert report["latency_ms"] == {"p50": 10.0, "p95": 10.0}
 
@@ -75,5 +77,6 @@ def test_without_negatives_their_rates_are_null() -> None:
 
 
 def test_the_fixed_rule_lets_few_inliers_count_for_nothing() -> None:
-    assert fused_score(0.7, 5) == 0.7
-    assert fused_score(0.6, 6) > 1.0
+    few, enough = (replace(Geometry.none(), inliers=inliers) for inliers in (5, 6))
+    assert fused_score(0.7, None) == fused_score(0.7, few) == 0.7
+    assert fused_score(0.6, enough) > 1.0

@@ -15,10 +15,10 @@ class QueryOutcome:
         answered: The product of a match, the short list of an ambiguous answer.
         probability: Of the best candidate.
         ranked: The candidates, most probable first.
-        shortlists: What the search proposes when it proposes so many, in no order.
+        shortlists: What the search proposes when it proposes so many, before any closer look, in no order.
         rankings: Parts of the way by their names, best first: what each would have answered.
         verified: Whether keypoints were compared.
-        views: Crops of the picture that were embedded.
+        closer: Whether a closer look at the picture proposed further candidates.
         milliseconds: Of `identify`, decoding included.
         outline: Where the first candidate was found, four corners in px of the picture; empty: nowhere.
     """
@@ -32,7 +32,7 @@ class QueryOutcome:
     shortlists: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     rankings: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     verified: bool = True
-    views: int = 1
+    closer: bool = False
     milliseconds: float = 0.0
     outline: tuple[tuple[float, float], ...] = ()
 

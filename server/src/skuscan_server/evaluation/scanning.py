@@ -1,10 +1,12 @@
 """Asks pictures of a device's store: the whole way's answer, and what parts of the way would have said."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from skuscan.decision import Measured
 from skuscan.recognizer import Eye, Image, Recognition, Recognizer, RecognizerOptions
 from skuscan.store import Store
+from skuscan.verification import Geometry
 from skuscan_server.evaluation.outcome import QueryOutcome, ungrouped
 
 # A fixed rule in place of the fitted decision, to show what the fit is worth: re-rank by
@@ -51,7 +53,9 @@ class Scanner:
             PictureError: The picture cannot be used.
         """
         answer = self._full.identify(image)
-        shortlists, rankings = self._parts_of(image, answer) if parts else ({}, {})
+        measured = self._full.measure(image) if parts else []
+        shortlists, rankings = self._parts_of(image, measured) if parts else ({}, {})
+        verified = any(candidate.evidence.verified for candidate in answer.candidates)
         outline = answer.candidates[0].outline if answer.candidates else None
         return QueryOutcome(
             name=name,
@@ -62,33 +66,28 @@ class Scanner:
             ranked=self._skus(answer),
             shortlists=shortlists,
             rankings=rankings,
-            verified=_is_verified(answer),
+            verified=verified,
+            closer=verified and any(one.closer for one in measured),
             milliseconds=sum(answer.timings.values()),
             outline=() if outline is None else tuple((float(x), float(y)) for x, y in outline),
         )
 
-    def _parts_of(self, image: Image, answer: Recognition) -> tuple[dict[int, Ranking], dict[str, Ranking]]:
+    def _parts_of(self, image: Image, measured: Sequence[Measured]) -> tuple[dict[int, Ranking], dict[str, Ranking]]:
         """Shortlists by their length, and rankings by the name of the part that made them."""
-        found = self._verified(image, answer)
-        shortlists = {self._full.options.shortlist: self._grouped(sku for sku, *_ in found)}
+        shortlists = {self._full.options.shortlist: self._first_look(measured)}
         for recognizer in self._shortlists:
-            measured = recognizer.measure(image)
-            shortlists[recognizer.options.shortlist] = self._grouped(one.sku for one in measured)
-        fused = sorted(found, key=lambda one: -fused_score(one[1], one[2]))
+            shortlists[recognizer.options.shortlist] = self._first_look(recognizer.measure(image))
+        fused = sorted(measured, key=lambda one: -fused_score(one.similarity, one.geometry))
         rankings = {
             "embedding": self._skus(self._embedding.identify(image)),
-            "embedding_orb": self._grouped(sku for sku, *_ in fused),
+            "embedding_orb": self._grouped(one.sku for one in fused),
         }
         if self._against_all is not None:
             rankings["orb"] = self._skus(self._against_all.identify(image))
         return shortlists, rankings
 
-    def _verified(self, image: Image, answer: Recognition) -> list[tuple[str, float, int]]:
-        """SKU, similarity and inliers of the shortlist; verified now when the scan found that needless."""
-        if _is_verified(answer):
-            return [(c.sku, c.evidence.similarity, c.evidence.inliers) for c in answer.candidates]
-        measured = self._full.measure(image)
-        return [(m.sku, m.similarity, m.geometry.inliers if m.geometry else 0) for m in measured]
+    def _first_look(self, measured: Sequence[Measured]) -> Ranking:
+        return self._grouped(one.sku for one in measured if not one.closer)
 
     def _skus(self, answer: Recognition) -> tuple[str, ...]:
         return self._grouped(candidate.sku for candidate in answer.candidates)
@@ -97,10 +96,7 @@ class Scanner:
         return ungrouped(skus, self._group_of)
 
 
-def fused_score(similarity: float, inliers: int) -> float:
+def fused_score(similarity: float, geometry: Geometry | None) -> float:
     """The fixed rule's score of a candidate."""
+    inliers = geometry.inliers if geometry else 0
     return similarity + (FUSION_WEIGHT * math.log1p(inliers) if inliers >= FUSION_INLIERS else 0.0)
-
-
-def _is_verified(answer: Recognition) -> bool:
-    return any(candidate.evidence.verified for candidate in answer.candidates)

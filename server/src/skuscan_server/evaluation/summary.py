@@ -37,7 +37,7 @@ def summary(queries: Sequence[QueryOutcome], negatives: Sequence[QueryOutcome]) 
         "false_accept_rate": Rate.of(q.decision == "match" for q in negatives),
         "false_short_list_rate": Rate.of(q.decision == "ambiguous" for q in negatives),
         "verification_skipped": Rate.of(not q.verified for q in queries),
-        "extra_crops": Rate.of(q.views > 1 for q in queries),
+        "closer_looks": Rate.of(q.closer for q in queries),
     }
     report: dict[str, object] = {"n": len(queries), "negatives": len(negatives)}
     for name, rate in rates.items():
