@@ -3,6 +3,7 @@
 Half of a source's places in a batch go to families, several instances of one: what must be told apart should meet.
 """
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ FAMILY_PLACES = 4  # instances of one family that are put together
 SIBLINGS = 2  # drawn products of one family
 AHEAD = 3  # batches drawn in advance
 NO_GROUP = -1
+LABELS = 2**24
 
 Rng = np.random.Generator
 
@@ -111,8 +113,10 @@ def _draw(rng: Rng, count: int) -> list[Instance]:
 
 
 def _labels(instances: Sequence[Instance]) -> list[tuple[int, int]]:
-    families = sorted({instance.family for instance in instances if instance.alike})
-    return [
-        (number, families.index(instance.family) if instance.alike else NO_GROUP)
-        for number, instance in enumerate(instances)
-    ]
+    """Numbers that hold for the whole run, as a memory of earlier batches needs them."""
+    return [(_number(instance.key), _number(instance.family) if instance.alike else NO_GROUP) for instance in instances]
+
+
+def _number(name: str) -> int:
+    """Exact as float32, which Keras passes labels as; in one run of fifty two instances of a batch share one."""
+    return zlib.crc32(name.encode()) % LABELS
