@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEFT_OUT_ALLOWANCE = 5.0  # times the accepted rate: of products left out of a catalogue that has their near-duplicates
 TAIL_SHARE = 0.1  # of all scans, whose excesses are the tail
 LEAST_EXCESSES = 10  # fewer do not tell how fast they thin out
 
@@ -66,9 +67,9 @@ def threshold_of_rate(logits: Sequence[float], rate: float) -> float:
         logits: As `tail` takes them.
         rate: 0 to 1.
     """
-    found = tail(logits)
-    if rate < found.share:
-        return found.threshold(rate)
     ordered = np.sort(np.asarray(logits, np.float64))[::-1]
     allowed = int(rate * len(ordered))
-    return float(ordered[allowed]) if allowed < len(ordered) else -np.inf
+    counted = float(ordered[allowed]) if allowed < len(ordered) else -np.inf
+    found = tail(logits)
+    # What was counted stays: a few scans far out do not fit an exponential, and are there all the same.
+    return max(counted, found.threshold(rate)) if rate < found.share else counted

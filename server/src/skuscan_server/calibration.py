@@ -1,18 +1,20 @@
 """Fits the decision to an assortment: an offset, a spread, and the threshold for the operator's false-accept rate.
 
 1. Take a seeded sample of the references, and draw field views of their pictures.
-2. Scan each view twice: against the assortment, and as if its product and its look-alikes were not for sale.
+2. Scan each view, and answer it three times: from the assortment, without its product, and also without what looks
+   like it.
 3. Fit logit' = offset + spread * logit on whether the first answer was right (Platt 1999, "Probabilistic outputs for
    support vector machines"), with Platt's targets, which keep a separable sample finite.
-4. Take the lowest probability at which matches of what is not for sale stay within the accepted rate.
-
-A package of a brand that is for sale, in a flavour that is not, looks like its siblings and is not covered by the rate.
+4. Take the lowest probability at which matches of what is foreign stay within the accepted rate, and those of a product
+   that is left out beside its look-alikes within `LEFT_OUT_ALLOWANCE` times that. Drawn views are easier than photos,
+   so it is never below the model's own threshold for the rate, which was set on real ones.
 """
 
 import math
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache
 
 import numpy as np
@@ -20,12 +22,13 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from skuscan.catalogue import Catalogue
-from skuscan.decision import Decider, Measured
+from skuscan.decision import Decider, Measured, ahead
 from skuscan.keypoints import unpack
 from skuscan.picture import load_picture
-from skuscan.proto.bundle_pb2 import Calibration
+from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.recognizer import Recognizer
 from skuscan.verification import VerificationOptions, verify
+from skuscan_models.rates import LEFT_OUT_ALLOWANCE, threshold_of_rate
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
 MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
@@ -39,21 +42,29 @@ LOOK_ALIKE_SHARE = 0.1  # of a reference's keypoints that lie on another package
 COMPARISONS = 65_536  # remembered
 
 
+class Sale(Enum):
+    """What of a view is in the catalogue that answers it."""
+
+    SOLD = "the product"
+    LEFT_OUT = "what looks like it"
+    FOREIGN = "neither"
+
+
 @dataclass(frozen=True)
 class View:
-    """One drawn view, scanned.
+    """One answer to a drawn view.
 
     Attributes:
-        logit: The model's, of the first answer.
+        logit: The model's, of the first answer; minus infinity: there is none.
         rival: Of the best other answer; minus infinity: there is none.
-        right: Whether that is the product shown; never, when it is not for sale.
-        absent: Whether product and look-alikes were left out.
+        right: Whether the first answer is the product shown; never, when it is not for sale.
+        sale: What was for sale.
     """
 
     logit: float
     rival: float
     right: bool
-    absent: bool
+    sale: Sale
 
 
 def calibrate(
@@ -73,30 +84,75 @@ def calibrate(
     Returns:
         The fit; with too few references the model's own decision, `references` 0.
     """
-    decision = catalogue.model.artifact.decision
     rows = _sample(_count(catalogue))
-    if len(rows) < MIN_REFERENCES:
-        return Calibration(
-            spread=1.0, false_accept_rate=false_accept_rate, match_probability=decision.match_probability
-        )
-    views = list(_scan_views(catalogue, rows, read_picture, progress))
-    offset, spread = fit_line([v.logit for v in views], [v.right for v in views])
-    return Calibration(
-        offset=offset,
-        spread=spread,
-        false_accept_rate=false_accept_rate,
-        match_probability=threshold(views, offset, spread, decision.ambiguous_margin, false_accept_rate),
-        references=len(rows),
-    )
+    views = drawn_views(catalogue, rows, read_picture, progress) if len(rows) >= MIN_REFERENCES else []
+    return calibration_of(views, len(rows) if views else 0, catalogue.model.artifact.decision, false_accept_rate)
 
 
-def fit_line(logits: Sequence[float], outcomes: Sequence[bool]) -> tuple[float, float]:
+def calibration_of(
+    views: Sequence[View], references: int, decision: DecisionCoefficients, false_accept_rate: float
+) -> Calibration:
+    """The fit to some views of so many references; without any, the model's own decision at that rate."""
+    least = model_logit(decision, false_accept_rate)
+    fitted = Calibration(spread=1.0, false_accept_rate=false_accept_rate, references=references)
+    if views:
+        fitted.offset, fitted.spread = fit_line(views)
+        least = max(least, threshold(views, decision.ambiguous_margin, false_accept_rate))
+    # The scan at the threshold itself is one too many.
+    beyond = np.nextafter(expit(np.array([fitted.offset + fitted.spread * least]))[0], 1.0)
+    fitted.match_probability = max(LOWEST_THRESHOLD, float(beyond))
+    return fitted
+
+
+def drawn_views(
+    catalogue: Catalogue,
+    rows: Sequence[int],
+    read_picture: Callable[[int], bytes],
+    progress: Callable[[int, int], None],
+) -> list[View]:
+    """Draw views of some reference rows, and answer each three times. Arguments as `calibrate` has them."""
+    answers: list[View] = []
+    decider = Decider(catalogue.model.artifact.decision, Calibration())
+    recognizer = Recognizer(catalogue)
+    views, look_alikes = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
+    for number in range(views):
+        progress(number, views)
+        row, round_ = rows[number % len(rows)], number // len(rows)
+        sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
+        rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
+        photo, group = field_view(picture, rng, VIEWS[number % len(VIEWS)]), _group(catalogue, sku)
+        measured = recognizer.measure(photo)
+        same = {sku, *(m.sku for m in measured if _is_same(m.sku, m.group, sku, group))}
+        left_out = _others(recognizer.measure(photo, hidden=same), sku, group)
+        alike = look_alikes.of(row, [m.sku for m in left_out])
+        foreign = _others(recognizer.measure(photo, hidden=same | alike), sku, group) if alike else left_out
+        also = look_alikes.of(row, [m.sku for m in foreign])  # those that the hidden ones made room for
+        foreign = [m for m in foreign if m.sku not in also]
+        for sale, offered in ((Sale.SOLD, measured), (Sale.LEFT_OUT, left_out), (Sale.FOREIGN, foreign)):
+            answers.append(_answer(decider, offered, sku, group, sale))
+    progress(views, views)
+    return answers
+
+
+def model_logit(decision: DecisionCoefficients, false_accept_rate: float) -> float:
+    """The model's own threshold for a rate, as a logit: it grows with the rate's logarithm."""
+    probability = decision.match_probability
+    at_its_rate = math.log(probability) - math.log1p(-probability)
+    if not decision.logit_per_decade:
+        return at_its_rate
+    return at_its_rate + decision.logit_per_decade * math.log10(decision.false_accept_rate / false_accept_rate)
+
+
+def fit_line(views: Sequence[View]) -> tuple[float, float]:
     """The offset and spread under which outcomes are most likely (Platt 1999, section 2.2).
+
+    Products that are left out beside their look-alikes are rare in a shop, and have no part in it.
 
     Returns:
         (0, 1) when there is but one kind of outcome, or when a higher logit does not mean a likelier outcome.
     """
-    x, right = np.asarray(logits, np.float64), np.asarray(outcomes, np.bool_)
+    answered = [view for view in views if view.sale is not Sale.LEFT_OUT and math.isfinite(view.logit)]
+    x, right = np.array([v.logit for v in answered], np.float64), np.array([v.right for v in answered], np.bool_)
     hits, misses = int(right.sum()), int((~right).sum())
     if not hits or not misses:
         return 0.0, 1.0
@@ -108,21 +164,18 @@ def fit_line(logits: Sequence[float], outcomes: Sequence[bool]) -> tuple[float, 
     return (offset, spread) if spread > 0 else (0.0, 1.0)
 
 
-def threshold(
-    views: Sequence[View], offset: float, spread: float, ambiguous_margin: float, false_accept_rate: float
-) -> float:
-    """The lowest probability at which at most that share of the absent views would be matched.
+def threshold(views: Sequence[View], ambiguous_margin: float, false_accept_rate: float) -> float:
+    """The lowest logit above which what is not for sale is matched as rarely as was accepted.
 
     An answer that is too close to its rival is `ambiguous` at any threshold, and does not count.
     """
-    absent = [view for view in views if view.absent]
-    best, rival = (np.array([getattr(view, name) for view in absent]) for name in ("logit", "rival"))
-    clear = np.tanh(spread * (best - rival) / 2) >= ambiguous_margin  # as `Decider` sees it
-    accepted = np.sort(expit(offset + spread * best[clear]))[::-1]
-    allowed = int(false_accept_rate * len(absent))
-    if len(accepted) <= allowed:
-        return LOWEST_THRESHOLD
-    return max(LOWEST_THRESHOLD, float(np.nextafter(accepted[allowed], 1.0)))
+    allowed = {Sale.FOREIGN: false_accept_rate, Sale.LEFT_OUT: false_accept_rate * LEFT_OUT_ALLOWANCE}
+    logits: dict[Sale, list[float]] = {sale: [] for sale in allowed}
+    for view in views:
+        if view.sale in allowed:
+            clear = math.isfinite(view.logit) and ahead(view.logit, view.rival) >= ambiguous_margin
+            logits[view.sale].append(view.logit if clear else -math.inf)
+    return max(threshold_of_rate(logits[sale], rate) for sale, rate in allowed.items())
 
 
 def expit(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -141,39 +194,19 @@ def _sample(references: int) -> list[int]:
     return sorted(int(row) for row in chosen)
 
 
-def _scan_views(
-    catalogue: Catalogue,
-    rows: Sequence[int],
-    read_picture: Callable[[int], bytes],
-    progress: Callable[[int, int], None],
-) -> Iterator[View]:
-    """Two answers for each drawn picture: with its product for sale, and without."""
-    decider = Decider(catalogue.model.artifact.decision, Calibration())
-    recognizer = Recognizer(catalogue)
-    views, look_alikes = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
-    for number in range(views):
-        progress(number, views)
-        row, round_ = rows[number % len(rows)], number // len(rows)
-        sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
-        rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
-        photo, group = field_view(picture, rng, VIEWS[number % len(VIEWS)]), _group(catalogue, sku)
-        measured = recognizer.measure(photo)
-        yield from _answer(decider, measured, sku, group, absent=False)
-        same = {m.sku for m in measured if _is_same(m.sku, m.group, sku, group)}
-        others = recognizer.measure(photo, hidden={sku, *same, *look_alikes.of(row, [m.sku for m in measured])})
-        alike = look_alikes.of(row, [m.sku for m in others])  # those that the hidden ones made room for
-        others = [m for m in others if m.sku not in alike and not _is_same(m.sku, m.group, sku, group)]
-        yield from _answer(decider, others, sku, group, absent=True)
-    progress(views, views)
+def _others(measured: Sequence[Measured], sku: str, group: str) -> list[Measured]:
+    return [m for m in measured if not _is_same(m.sku, m.group, sku, group)]
 
 
-def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, *, absent: bool) -> Iterator[View]:
-    """The first answer to a view; none when nothing is left to answer with."""
+def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, sale: Sale) -> View:
+    """The first answer to a view."""
     rated = decider.rate(measured)
-    for best in rated[:1]:
-        rivals = (r.logit for r in rated if not _is_same(r.sku, r.group, best.sku, best.group))
-        right = not absent and _is_same(best.sku, best.group, sku, group)
-        yield View(best.logit, max(rivals, default=-math.inf), right, absent)
+    if not rated:
+        return View(-math.inf, -math.inf, right=False, sale=sale)
+    best = rated[0]
+    rivals = (r.logit for r in rated if not _is_same(r.sku, r.group, best.sku, best.group))
+    right = sale is Sale.SOLD and _is_same(best.sku, best.group, sku, group)
+    return View(best.logit, max(rivals, default=-math.inf), right, sale)
 
 
 class _LookAlikes:

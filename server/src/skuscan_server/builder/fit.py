@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from skuscan.catalogue import Catalogue
-from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, Manifest
 
 KEPT_UNTIL_CHANGED = 0.05  # share of the references that may change before the decision is fitted again
@@ -18,10 +17,13 @@ Fit = Callable[[Catalogue, ReadPicture, float, FitProgress], Calibration]
 """Fits the decision to an assortment for a false-accept rate; `skuscan_server.calibration.calibrate` does."""
 
 
-def may_keep(previous: Manifest, model: Model, false_accept_rate: float, changed: int) -> bool:
-    """Whether the fit of the last publication still holds after so many references changed."""
+def may_keep(previous: Manifest, model_sha256: bytes, false_accept_rate: float, changed: int) -> bool:
+    """Whether the fit of the last publication still holds after so many references changed.
+
+    A model that only weighs evidence in another way has the same feature space, and needs another fit.
+    """
     return (
-        previous.feature_space == model.feature_space
+        previous.model_sha256 == model_sha256
         and previous.calibration.false_accept_rate == false_accept_rate
         and changed <= KEPT_UNTIL_CHANGED * max(1, previous.references)
     )

@@ -216,7 +216,7 @@ class Publisher:
             previous is not None
             and live is not None
             and live.generation == previous.generation
-            and previous.model_sha256 == hashlib.sha256(self._model_bytes()).digest()
+            and previous.model_sha256 == self._model_sha256()
             and previous.rollout_percent == plan.snapshot.rollout_percent
             and previous.calibration.false_accept_rate == self._options.false_accept_rate
         )
@@ -237,7 +237,7 @@ class Publisher:
             assortment=plan.snapshot.assortment,
             previous_generation=previous.generation if previous else 0,
             feature_space=self._work.feature_space,
-            model_sha256=hashlib.sha256(self._model_bytes()).digest(),
+            model_sha256=self._model_sha256(),
             products=len(plan.snapshot.products),
             references=len(plan.snapshot.references),
             rollout_percent=plan.snapshot.rollout_percent,
@@ -274,7 +274,7 @@ class Publisher:
             key for kind, key in (*plan.change.put, *plan.change.withdrawn) if kind == RECORD_KIND_REFERENCE
         ]
         changed = plan.previous.uncalibrated + len(changed_keys)
-        if previous is not None and may_keep(previous, self._model, rate, changed):
+        if previous is not None and may_keep(previous, self._model_sha256(), rate, changed):
             return previous.calibration, changed
         references = plan.snapshot.references
 
@@ -286,6 +286,9 @@ class Publisher:
 
     def _model_bytes(self) -> bytes:
         return self._model.artifact.SerializeToString(deterministic=True)
+
+    def _model_sha256(self) -> bytes:
+        return hashlib.sha256(self._model_bytes()).digest()
 
     def _publish_model(self) -> None:
         """Put the model's files beside the segments; the artefact itself is a signed target."""
