@@ -190,6 +190,7 @@ def _records(references: int) -> dict[tuple[RecordKind, str], bytes]:
             reference_id=reference_id(b"%d" % number),
             embedding=quantize(vector).tobytes(),
             keypoints=keypoints,
+            appearance=drawn.appearance,
         )
         for kind, message in ((PRODUCT, Product(sku=sku, name=f"Product {number}")), (REFERENCE, reference)):
             data = message.SerializeToString()

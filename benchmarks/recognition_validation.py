@@ -60,6 +60,7 @@ def choices() -> list[Choice]:
         Choice("reference: the strongest, spread", selection=replace(PLAIN, crowding=0.2)),
         Choice("reference: survivors, not spread", selection=replace(SelectionOptions(), crowding=0.0)),
         Choice("reference: survivors of large views", selection=replace(SelectionOptions(), views=large)),
+        *(Choice(f"reference: {count} keypoints", {"reference_keypoints": count}) for count in (96, 112, 128)),
         Choice("reference: 300 keypoints", {"reference_keypoints": 300}),
         Choice("query: 500 keypoints", {"query_keypoints": 500}),
         Choice("query: 1,500 keypoints", {"query_keypoints": 1500}),

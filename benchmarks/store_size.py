@@ -1,7 +1,7 @@
 """How much disk and memory a device's store takes: `python benchmarks/store_size.py [--references 10000]`.
 
-Fake references of the wire's usual size: 256 bytes of embedding, 5.5 kB of keypoints that do not compress, and an Annoy
-file over them where Annoy is installed. Memory is measured in child processes that do one thing each; their floor is
+Fake references of the wire's usual size: 256 bytes of embedding, 3.8 kB of keypoints and appearance that do not compress, and
+an Annoy file over them where Annoy is installed. Memory is measured in child processes that do one thing each; their floor is
 the same imports and nothing else.
 """
 
@@ -26,7 +26,7 @@ from skuscan.proto.bundle_pb2 import AnnoyRef, Calibration, Manifest, ModelArtif
 from skuscan.proto.catalogue_pb2 import AttributeValue, Money, Product, RecordKind, Reference
 from skuscan.store import DeviceIdentity, Store
 
-KEYPOINT_BYTES = 5_500
+KEYPOINT_BYTES = 3_750  # and an appearance
 SEGMENT_BYTES = 1_000_000
 CHANGED_SHARE = 0.01  # of the catalogue, in the delta
 TREES, SEED = 50, 1
@@ -134,7 +134,7 @@ def segment_of(store: Store, part: tuple[RecordKind, list[bytes]]) -> SegmentRef
 
 
 def put_model(store: Store) -> bytes:
-    head = Head(3.0, np.ones((1280, 256), np.float32), np.zeros(256, np.float32)).dump()
+    head = Head(3.0, np.ones((1280, 256), np.float32), np.zeros(256, np.float32), np.zeros(1280, np.float32)).dump()
     artifact = ModelArtifact(format=1, backbone=store.blobs.put(bytes(5_000_000)), head=store.blobs.put(head))
     return artifact.SerializeToString()
 

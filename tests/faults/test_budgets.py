@@ -47,7 +47,7 @@ def test_a_cold_start_is_quick(numbers: device.DeviceNumbers) -> None:
 
 
 def test_a_reference_fits_its_budget_on_the_wire_and_on_disk(numbers: device.DeviceNumbers) -> None:
-    assert numbers.wire_bytes <= 8_000
+    assert numbers.wire_bytes <= 6_000
     assert numbers.disk_bytes <= 16_000
 
 
