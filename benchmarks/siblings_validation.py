@@ -4,8 +4,9 @@
 
 Each photo is a drawn field view of one variant, verified against all variants of its family: nothing is searched, so a
 line says what the evidence itself is worth. Only photos count in which the right variant and a sibling are found.
-`first` is how often the right variant has most of it. `left out` is how often the right variant, beside its siblings, has more of
-it than the best sibling has in another photo from whose family the right one was left out: what a threshold can use.
+`first` is how often the right variant has most of it. `left out` is how often the right variant, beside its siblings,
+has more of it than the best sibling has in another photo, from whose family the right one was left out: what a
+threshold can use.
 """
 
 import argparse

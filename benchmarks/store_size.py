@@ -1,8 +1,8 @@
 """How much disk and memory a device's store takes: `python benchmarks/store_size.py [--references 10000]`.
 
-Fake references of the wire's usual size: 256 bytes of embedding, 3.8 kB of keypoints and appearance that do not compress, and
-an Annoy file over them where Annoy is installed. Memory is measured in child processes that do one thing each; their floor is
-the same imports and nothing else.
+Fake references of the wire's usual size: 256 bytes of embedding, 3.8 kB of keypoints and appearance that do not
+compress, and an Annoy file over them where Annoy is installed. Memory is measured in child processes that do one thing
+each; their floor is the same imports and nothing else.
 """
 
 import argparse
