@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -38,6 +38,8 @@ DISPLAY_EFFORT = 2  # of 6: 2.9 ms a picture; the default 4 takes 6.0 ms and sav
 JOBS_PER_WORKER = 3  # handed out ahead, so that no worker waits and few pictures are in memory
 
 Key = TypeVar("Key")
+Job = TypeVar("Job")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,13 @@ class FeaturePool:
 
     def map(self, pictures: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[Key, Computed | Refused]]:
         """Compute in parallel, in the order given; only a few pictures are held at a time."""
-        waiting: deque[tuple[Key, Future[Computed | Refused]]] = deque()
-        for key, picture in pictures:
-            waiting.append((key, self._started().submit(compute, picture, self._recipe)))
+        return self.run(compute, pictures)
+
+    def run(self, work: Callable[[Job, Recipe], Done], jobs: Iterable[tuple[Key, Job]]) -> Iterator[tuple[Key, Done]]:
+        """Other work of the same kind: a function at the top of a module, that gets all it needs and never raises."""
+        waiting: deque[tuple[Key, Future[Done]]] = deque()
+        for key, job in jobs:
+            waiting.append((key, self._started().submit(work, job, self._recipe)))
             if len(waiting) >= self._workers * JOBS_PER_WORKER:
                 yield _result(waiting)
         while waiting:
@@ -147,7 +153,7 @@ class FeaturePool:
         return self._executor
 
 
-def _result(waiting: deque[tuple[Key, "Future[Computed | Refused]"]]) -> tuple[Key, Computed | Refused]:
+def _result(waiting: deque[tuple[Key, "Future[Done]"]]) -> tuple[Key, Done]:
     key, future = waiting.popleft()
     try:
         return key, future.result()

@@ -12,6 +12,7 @@ import numpy as np
 from skuscan_server.builder.vectors import Vectors
 
 SIMILARITY_DECIMALS = 3  # kernels of two machines differ behind that
+MARGIN_DECIMALS = 2  # likewise
 ROWS_PER_SKU = 4  # rows looked at for each SKU to be found: a SKU may have several references
 BLOCK_ROWS = 256  # rows compared at once: at 100,000 references a block takes 100 MB
 
@@ -26,11 +27,19 @@ class PairOptions:
 
 @dataclass(frozen=True)
 class SimilarPair:
-    """Two SKUs, `sku_a < sku_b`, and the cosine of their nearest references."""
+    """Two SKUs that are easily confused.
+
+    Attributes:
+        sku_a: Bytewise the lower one.
+        sku_b: The other.
+        similarity: Cosine of their nearest references.
+        minimum_margin: As in `Pair`; 0: the model's own.
+    """
 
     sku_a: str
     sku_b: str
     similarity: float
+    minimum_margin: float = 0.0
 
 
 def find_pairs(

@@ -15,6 +15,7 @@ from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef
 from skuscan.store.blobs import BlobFolder
 from skuscan_server.builder.delta import Change, compare
+from skuscan_server.builder.margins import MarginFitter
 from skuscan_server.builder.pairs import PairOptions, SimilarPair, find_pairs
 from skuscan_server.builder.records import RecordId, RecordMaker, StoredRecord
 from skuscan_server.builder.snapshot import Snapshot, load_snapshot
@@ -82,16 +83,27 @@ class Preparation:
         pictures: Reference pictures as uploaded.
         work: Finished features.
         pairs: What makes two SKUs a pair.
+        margins: Fits how far one of a pair must be ahead.
+        model_sha256: Of the model's artefact; with another one, all pairs are found anew.
         batch: Pictures computed between two commits.
     """
 
     def __init__(
-        self, database: Database, pictures: BlobFolder, work: FinishedWork, pairs: PairOptions, batch: int
+        self,
+        database: Database,
+        pictures: BlobFolder,
+        work: FinishedWork,
+        pairs: PairOptions,
+        margins: MarginFitter,
+        model_sha256: bytes,
+        batch: int,
     ) -> None:
         self._database = database
         self._pictures = pictures
         self._work = work
         self._pairs = pairs
+        self._margins = margins
+        self._model_sha256 = model_sha256
         self._batch = batch
 
     def plan(self, assortment: str, pool: FeaturePool, progress: Progress) -> Plan:
@@ -100,7 +112,8 @@ class Preparation:
         self._finish_features(snapshot, pool, progress)
         displays = self._displays(snapshot)
         vectors = load_vectors(self._database, snapshot.references, self._work.feature_space)
-        maker = RecordMaker(snapshot, displays, self._find_pairs(vectors, previous), self._work.feature_space)
+        pairs = self._find_pairs(vectors, previous, snapshot, pool)
+        maker = RecordMaker(snapshot, displays, pairs, self._work.feature_space)
         change = compare(maker.sources(), previous.live)
         return Plan(snapshot, previous, displays, vectors, change, maker)
 
@@ -146,9 +159,15 @@ class Preparation:
                     displays[row.picture_sha256] = FileRef(sha256=row.sha256, length=row.length)
         return displays
 
-    def _find_pairs(self, vectors: Vectors, previous: Previous) -> list[SimilarPair]:
-        if previous.manifest is None or previous.manifest.feature_space != self._work.feature_space:
-            return find_pairs(vectors, set(vectors.skus), [], self._pairs)
-        before = {key for kind, key in previous.live if kind == RECORD_KIND_REFERENCE}
-        changed = {key.split(KEY_SEPARATOR)[0] for key in before.symmetric_difference(vectors.keys)}
-        return find_pairs(vectors, changed, previous.pairs, self._pairs)
+    def _find_pairs(
+        self, vectors: Vectors, previous: Previous, snapshot: Snapshot, pool: FeaturePool
+    ) -> list[SimilarPair]:
+        kept: list[SimilarPair] = []
+        changed = set(vectors.skus)
+        if previous.manifest is not None and previous.manifest.model_sha256 == self._model_sha256:
+            kept = previous.pairs
+            before = {key for kind, key in previous.live if kind == RECORD_KIND_REFERENCE}
+            changed = {key.split(KEY_SEPARATOR)[0] for key in before.symmetric_difference(vectors.keys)}
+        pairs = find_pairs(vectors, changed, kept, self._pairs)
+        new = {pair for pair in pairs if {pair.sku_a, pair.sku_b} & changed}
+        return self._margins.fit(pairs, new, snapshot, pool)

@@ -27,6 +27,7 @@ from skuscan.store.blobs import BlobFolder
 from skuscan_server.builder.base import WORK_FOLDER, annoy_blob, base_segments
 from skuscan_server.builder.delta import delta_segments, delta_share
 from skuscan_server.builder.fit import Fit, may_keep
+from skuscan_server.builder.margins import MarginFitter
 from skuscan_server.builder.pairs import PairOptions
 from skuscan_server.builder.plan_catalogue import PlanCatalogue
 from skuscan_server.builder.prepare import Plan, Preparation, Progress
@@ -126,7 +127,15 @@ class Publisher:
         self._work = work
         self._fit = fit
         self._options = options
-        self._preparation = Preparation(database, pictures, work, options.pairs, options.feature_batch)
+        self._preparation = Preparation(
+            database,
+            pictures,
+            work,
+            options.pairs,
+            MarginFitter(database, pictures, self._model),
+            self._model_sha256(),
+            options.feature_batch,
+        )
 
     def publish(
         self,

@@ -74,7 +74,7 @@ class RecordMaker:
                 [reference.sku, reference.picture_sha256.hex(), self._feature_space.hex()]
             )
         for key, pair in self._pairs.items():
-            sources[RECORD_KIND_PAIR, key] = _digest([pair.sku_a, pair.sku_b, pair.similarity])
+            sources[RECORD_KIND_PAIR, key] = _digest([pair.sku_a, pair.sku_b, pair.similarity, pair.minimum_margin])
         return sources
 
     def ensure(self, database: Database, wanted: Mapping[RecordId, bytes]) -> dict[RecordId, StoredRecord]:
@@ -112,29 +112,24 @@ class RecordMaker:
 
     def _make(self, database: Database, identities: list[RecordId]) -> list[tuple[RecordId, bytes]]:
         references = [self._references[key] for kind, key in identities if kind == RECORD_KIND_REFERENCE]
-        features = self._features(database, references)
+        features = load_features(database, references, self._feature_space)
         made: list[tuple[RecordId, bytes]] = []
         for kind, key in identities:
             if kind == RECORD_KIND_PRODUCT:
                 data = self._snapshot.products[key].record(self._display(key))
             elif kind == RECORD_KIND_REFERENCE:
-                data = _reference_record(self._references[key], features)
+                data = reference_record(self._references[key], features)
             else:
                 pair = self._pairs[key]
-                data = Pair(sku_a=pair.sku_a, sku_b=pair.sku_b, similarity=pair.similarity).SerializeToString()
+                data = Pair(
+                    sku_a=pair.sku_a,
+                    sku_b=pair.sku_b,
+                    similarity=pair.similarity,
+                    minimum_margin=pair.minimum_margin,
+                ).SerializeToString()
             parse_record(kind, data)
             made.append(((kind, key), data))
         return made
-
-    def _features(self, database: Database, references: list[SnapshotReference]) -> dict[bytes, Feature]:
-        pictures = {reference.picture_sha256 for reference in references}
-        with database.read() as session:
-            rows = session.scalars(
-                select(Feature).where(
-                    Feature.picture_sha256.in_(pictures), Feature.feature_space == self._feature_space
-                )
-            )
-            return {row.picture_sha256: row for row in rows}
 
     def _display(self, sku: str) -> FileRef | None:
         picture = self._snapshot.displays.get(sku)
@@ -170,7 +165,20 @@ def load_records(database: Database, rows: Iterable[int]) -> Iterator[bytes]:
             yield from session.scalars(select(Record.data).where(Record.id.in_(chunk)))
 
 
-def _reference_record(reference: SnapshotReference, features: Mapping[bytes, Feature]) -> bytes:
+def load_features(
+    database: Database, references: Iterable[SnapshotReference], feature_space: bytes
+) -> dict[bytes, Feature]:
+    """The finished features of some references, by the SHA-256 of their pictures."""
+    features: dict[bytes, Feature] = {}
+    with database.read() as session:
+        for chunk in batched(sorted({reference.picture_sha256 for reference in references})):
+            query = select(Feature).where(Feature.picture_sha256.in_(chunk), Feature.feature_space == feature_space)
+            features |= {row.picture_sha256: row for row in session.scalars(query)}
+    return features
+
+
+def reference_record(reference: SnapshotReference, features: Mapping[bytes, Feature]) -> bytes:
+    """The record of a reference, from `load_features`."""
     feature = features[reference.picture_sha256]
     return Reference(
         sku=reference.sku,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, Pair, RecordKind
 from skuscan_server.builder.delta import Change
-from skuscan_server.builder.pairs import SIMILARITY_DECIMALS, SimilarPair
+from skuscan_server.builder.pairs import MARGIN_DECIMALS, SIMILARITY_DECIMALS, SimilarPair
 from skuscan_server.builder.records import RecordId, StoredRecord
 from skuscan_server.db.batches import batched
 from skuscan_server.db.models import Assortment, LiveRecord, Publication, Record
@@ -36,7 +36,15 @@ def live_pairs(session: Session, assortment: str) -> list[SimilarPair]:
         .where(LiveRecord.assortment == assortment, LiveRecord.kind == RECORD_KIND_PAIR)
     )
     pairs = (Pair.FromString(data) for data in session.scalars(query))
-    return [SimilarPair(pair.sku_a, pair.sku_b, round(pair.similarity, SIMILARITY_DECIMALS)) for pair in pairs]
+    return [
+        SimilarPair(
+            pair.sku_a,
+            pair.sku_b,
+            round(pair.similarity, SIMILARITY_DECIMALS),
+            round(pair.minimum_margin, MARGIN_DECIMALS),
+        )
+        for pair in pairs
+    ]
 
 
 def last_publication(session: Session, assortment: str) -> Publication | None:
