@@ -106,7 +106,7 @@ class ExactIndex:
             stop = start + BLOCK_ROWS
             dots[start:stop] = self._rows[start:stop].astype(np.float32) @ query.steps
         similarities = dots / self._lengths / query.length
-        rows = _largest(similarities, count)
+        rows = largest(similarities, count)
         return rows, similarities[rows]
 
 
@@ -152,7 +152,7 @@ class AnnoyIndex:
         rows = np.sort(np.array(found, np.intp))
         block = self._rows[rows].astype(np.float32)
         similarities = block @ query.steps / _lengths(block) / query.length  # as ExactIndex computes them, bit for bit
-        order = _largest(similarities, count)
+        order = largest(similarities, count)
         return rows[order], similarities[order]
 
 
@@ -205,7 +205,7 @@ class LayeredIndex:
                 if known is None or found.similarity > known.similarity:
                     best[found.sku] = found
         nearest = sorted(best.values(), key=_by_similarity)[:skus]
-        return sorted((self._judge(query, found.sku, found.row) for found in nearest), key=_by_similarity)
+        return sorted((self._judged(query, found) for found in nearest), key=_by_similarity)
 
     def judge(self, vector: npt.NDArray[np.float32], row: int) -> Neighbour:
         """The SKU of a row, by all its references.
@@ -218,10 +218,15 @@ class LayeredIndex:
             vector: (256,) float32 of unit length.
             row: A live row of the catalogue.
         """
-        return self._judge(Query.of(vector), self._sku_of_row(row), row)
+        query, sku = Query.of(vector), self._sku_of_row(row)
+        return self._judged(query, Neighbour(sku, row, 0.0), look_up=True)
 
-    def _judge(self, query: Query, sku: str, row: int) -> Neighbour:
-        rows, vectors = self._references(sku, row)
+    def _judged(self, query: Query, found: Neighbour, look_up: bool = False) -> Neighbour:
+        """`found` by all its references; its similarity holds when it has one, unless it is to be looked up."""
+        rows = self._rows_of(found.sku, found.row)
+        if len(rows) == 1 and not look_up:
+            return found
+        vectors = np.stack([self._vector(row) for row in rows])
         block = vectors.astype(np.float32)
         lengths = _lengths(block)
         similarities = block @ query.steps / lengths / query.length  # as ExactIndex computes them, bit for bit
@@ -232,11 +237,11 @@ class LayeredIndex:
             direction = (vectors / lengths[:, np.newaxis].astype(np.float64)).sum(axis=0)
             length = math.sqrt(math.fsum((direction * direction).tolist())) or 1.0
             similarity = (similarity + math.fsum(similarities.tolist()) / length) / 2
-        return Neighbour(sku, rows[best], similarity)
+        return Neighbour(found.sku, rows[best], similarity)
 
-    def _references(self, sku: str, row: int) -> tuple[list[int], npt.NDArray[np.int8]]:
-        """The live rows (n,) of a SKU and their vectors (n, 256), given one of them: a layer has them side by side."""
-        rows, vectors = [], []
+    def _rows_of(self, sku: str, row: int) -> list[int]:
+        """The live rows of a SKU, given one of them: a layer has them side by side."""
+        rows = []
         for layer in self._layers:
             at = row - layer.first_row
             if not 0 <= at < len(layer.rows):
@@ -247,10 +252,13 @@ class LayeredIndex:
                 start -= 1
             while stop < len(layer.rows) and self._sku_of_row(layer.first_row + stop) == sku:
                 stop += 1
-            live = start + np.flatnonzero(~layer.withdrawn[start:stop])
-            rows += (layer.first_row + live).tolist()
-            vectors.append(layer.rows[live])
-        return rows, np.concatenate(vectors)
+            rows += [layer.first_row + number for number in range(start, stop) if not layer.withdrawn[number]]
+        return rows
+
+    def _vector(self, row: int) -> npt.NDArray[np.int8]:
+        """(256,) int8."""
+        layer = next(layer for layer in reversed(self._layers) if row >= layer.first_row)
+        return np.asarray(layer.rows[row - layer.first_row])
 
     def _search_layer(self, layer: _Layer, query: Query, skus: int) -> list[Neighbour]:
         """At most `skus` neighbours; asks for more rows until there are enough SKUs or no more rows."""
@@ -316,8 +324,8 @@ def _lengths(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.sqrt(np.where(squares > 0, squares, np.float32(1)))
 
 
-def _largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
-    """Positions of the `count` largest values, largest first; of equal ones the first positions, in order."""
+def largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
+    """Positions (n,) of the `count` largest of values (N,), largest first; of equal ones the first, in order."""
     if count < len(values):
         least = np.partition(values, len(values) - count)[len(values) - count]
         above = np.flatnonzero(values > least)

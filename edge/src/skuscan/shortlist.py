@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.catalogue import Catalogue
-from skuscan.index import LayeredIndex, Neighbour
+from skuscan.index import LayeredIndex, Neighbour, largest
 from skuscan.keypoints import Keypoints
 
 VOTED_SHARE = 0.25  # of a shortlist: places for the SKUs with most votes; chosen on training pictures
@@ -114,7 +114,7 @@ class Shortlister:
         votes = np.concatenate([index.votes(query) for index in self._keypoints])
         votes[np.flatnonzero(self._withdrawn)] = 0
         best: dict[str, int] = {}
-        order = np.argsort(-votes, kind="stable")[: (count + len(hidden)) * VOTED_ROWS]
+        order = largest(votes, (count + len(hidden)) * VOTED_ROWS)
         for row in order[votes[order] > 0].tolist():
             sku = self._sku_of_row(row)
             if sku not in hidden and len(best) < count:
