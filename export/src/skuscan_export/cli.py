@@ -80,6 +80,30 @@ def parity(artifact: Path, pictures: Path, count: int, out: Path) -> None:
 
 
 @main.command()
+@click.option("--artifact", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--json", "out", required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("sets", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def recall(artifact: Path, out: Path, sets: tuple[Path, ...]) -> None:
+    """Compare recall@1 of the int8 and the float network, embedding alone, on sets: catalogue.csv and queries.csv.
+
+    Exit 1 when int8 loses too much.
+    """
+    from skuscan_export.quantisation import compare
+    from skuscan_models.float_model import FloatModel
+
+    comparison = compare(FloatModel.load(artifact).network, Model.open_folder(artifact), sets)
+    comparison.write(out)
+    for loss in comparison.losses:
+        click.echo(f"{loss.name}: float {loss.exact:.3f}, int8 {loss.quantized:.3f} of {loss.queries}")
+    low, high = comparison.interval
+    click.echo(
+        f"int8 loses {comparison.pooled * 100:.2f} points over all photos (95%: {low * 100:.2f} to {high * 100:.2f})"
+    )
+    if not comparison.passes:
+        sys.exit(1)
+
+
+@main.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def ops(file: Path) -> None:
     """Say which ops of a .tflite the Edge TPU compiler is documented to map; exit 1 when some would fall back."""

@@ -74,7 +74,7 @@ def measure_parity(backbone: "Backbone", model: Model, paths: Sequence[Path]) ->
     """
     embedder = Embedder.open(model, RuntimeOptions())
     quantized = np.stack([embedder.embed(load_picture(path)) for path in paths])
-    exact = np.stack([_embed_float(backbone, model, path) for path in paths])
+    exact = np.stack([embed_float(backbone, model, path) for path in paths])
     cosines = (quantized * exact).sum(axis=1)
     worst = int(cosines.argmin())
     description = embedder.description
@@ -90,7 +90,8 @@ def measure_parity(backbone: "Backbone", model: Model, paths: Sequence[Path]) ->
     )
 
 
-def _embed_float(backbone: "Backbone", model: Model, path: Path) -> npt.NDArray[np.float32]:
+def embed_float(backbone: "Backbone", model: Model, path: Path) -> npt.NDArray[np.float32]:
+    """A picture's embedding by the float network: (256,) float32 of unit length."""
     spec = model.artifact.preprocess
     feature_map = backbone.predict_on_batch(to_network(load_letterboxed([path], spec), spec))[0]
     return apply_head(model.head, np.asarray(feature_map, np.float32))
