@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from google.protobuf import json_format
 from skuscan.errors import ModelError
 from skuscan.model import ARTIFACT_FILE, EMBEDDING_SIZE, Head, Model
 from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
-from skuscan_export.artifact import artifact_json, starting_keypoints, write_artifact, write_sums
+from skuscan_export.artifact import artifact_json, write_artifact, write_sums
 from skuscan_export.card import CARD_FILE, add_parity, write_card
 from skuscan_export.parity import Parity
 from skuscan_models.float_model import MODEL_FILE
@@ -48,11 +50,12 @@ def change_tuned_parts(folder: Path) -> ModelArtifact:
     return artifact
 
 
-def test_what_is_written_is_a_model_that_a_device_opens(tmp_path: Path) -> None:
+def test_what_is_written_is_a_model_that_a_device_opens(tmp_path: Path, released_model: Model) -> None:
     write(tmp_path / "new")
     model = Model.open_folder(tmp_path / "new")
     assert model.artifact.name == "name"
-    assert model.artifact.keypoints == starting_keypoints()
+    assert model.artifact.keypoints == released_model.artifact.keypoints
+    assert model.artifact.decision == released_model.artifact.decision
     np.testing.assert_array_equal(model.head.projection, HEAD.projection)
 
 
@@ -80,29 +83,41 @@ def test_a_folder_with_a_broken_artifact_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [ARTIFACT_FILE]
 
 
-def test_the_card_says_what_went_in_and_the_last_parity_only(tmp_path: Path, released_model: Model) -> None:
-    write(tmp_path, released_model.backbone.read_bytes())
-    facts = {
-        "run": "all",
-        "steps": 500,
-        "config": TrainingConfig("name").to_dict(),
-        "instances": {"boxes": 1617, "grozi120": 104, "produce": 50},
-        "validation": {"boxes": 0.9},
-        "seconds": 3600,
-        "machine": "x86_64, Keras 3",
-    }
-    about = {"name": "name", "backbone": "efficientnet-lite0", "training": facts}
-    (tmp_path / MODEL_FILE).write_text(json.dumps(about))
-    write_card(tmp_path, calibration="100 drawn pictures")
-    add_parity(tmp_path, PARITY)
-    add_parity(tmp_path, replace(PARITY, mean=0.9951))
-    card = (tmp_path / CARD_FILE).read_text()
-    assert "100 drawn pictures" in card
-    assert "1,617 instances" in card
-    assert "60 minutes" in card
-    assert "0.9951" in card
-    assert "0.9944" not in card
-    assert "Every op is on the list" in card
+@pytest.fixture
+def card(tmp_path: Path, released_model: Model) -> Callable[..., str]:
+    """Write an artefact with some facts of its training, and give its card."""
+
+    def write_facts(**facts: Any) -> str:
+        write(tmp_path, released_model.backbone.read_bytes())
+        facts |= {"config": TrainingConfig("name").to_dict(), "seconds": 3600, "machine": "x86_64, Keras 3"}
+        about = {"name": "name", "backbone": "efficientnet-lite0", "training": facts}
+        (tmp_path / MODEL_FILE).write_text(json.dumps(about))
+        write_card(tmp_path, calibration="100 drawn pictures")
+        add_parity(tmp_path, PARITY)
+        add_parity(tmp_path, replace(PARITY, mean=0.9951))
+        return (tmp_path / CARD_FILE).read_text()
+
+    return write_facts
+
+
+def test_the_card_says_what_went_in_and_the_last_parity_only(card: Callable[..., str]) -> None:
+    text = card(run="all", steps=500, instances={"boxes": 1617, "produce": 50}, validation={"boxes": 0.9})
+    assert "100 drawn pictures" in text
+    assert "1,617 instances" in text
+    assert "60 minutes" in text
+    assert "skuscan-models train --run all" in text
+    assert "0.9951" in text
+    assert "0.9944" not in text
+    assert "Every op is on the list" in text
+
+
+def test_a_finetuned_models_card_says_what_it_started_from(card: Callable[..., str]) -> None:
+    validation = {"catalogue": 0.9, "catalogue before": 0.8}
+    text = card(started_from="base", steps=100, instances={"catalogue": 437}, validation=validation)
+    assert "Start: the model `base`" in text
+    assert "skuscan-models finetune --catalogue CSV --from base --steps 100" in text
+    assert "catalogue 0.900, catalogue before 0.800" in text
+    assert "skuscan-models train" not in text
 
 
 @pytest.mark.parametrize(

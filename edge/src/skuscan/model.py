@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,7 @@ class Head:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 gem_p, projection, bias = arrays["gem_p"], arrays["projection"], arrays["bias"]
                 attention = arrays["attention"]
-        except (KeyError, ValueError, OSError, EOFError) as error:
+        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
             raise ModelError("a head holds the arrays gem_p, projection, bias and attention", str(error)) from error
         if projection.ndim != 2 or projection.shape[1] != EMBEDDING_SIZE or bias.shape != (EMBEDDING_SIZE,):
             raise ModelError("a head projects to 256 components", f"{projection.shape} and {bias.shape}")

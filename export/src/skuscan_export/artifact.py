@@ -7,7 +7,7 @@
     MODEL_CARD.md    written by `skuscan_export.card`
 
 The keypoint spec and the decision's coefficients are tuned and fitted elsewhere. Exporting again keeps those that the
-folder has; a new folder gets the starting values below.
+folder has; a new folder gets the released model's.
 """
 
 import hashlib
@@ -17,59 +17,35 @@ from google.protobuf import json_format
 
 from skuscan.errors import ModelError
 from skuscan.model import ARTIFACT_FILE, BACKBONE_FILE, HEAD_FILE, Head, file_ref
-from skuscan.proto.bundle_pb2 import DecisionCoefficients, KeypointSpec, ModelArtifact, PreprocessSpec
+from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
+from skuscan_models.artifacts import released_folder
 
 SUMS_FILE = "SHA256SUMS"
 ARTIFACT_FORMAT = 1
 
 
-def starting_keypoints() -> KeypointSpec:
-    """ORB with OpenCV's own parameters, at the sizes that the byte budget allows."""
-    return KeypointSpec(
-        detector="orb",
-        extractor_version="orb-1",
-        longest_side=640,
-        query_keypoints=1000,
-        reference_keypoints=150,
-        candidate_keypoints=1000,
-        scale_factor=1.2,
-        levels=8,
-        fast_threshold=20,
-    )
-
-
-def starting_decision() -> DecisionCoefficients:
-    """A cautious guess until coefficients are fitted: it takes a dozen inliers to make a match."""
-    return DecisionCoefficients(
-        intercept=-9.0,
-        weights={"similarity": 4.0, "margin": 6.0, "log_inliers": 2.0},
-        match_probability=0.9,
-        ambiguous_margin=0.2,
-        skip_verification_logit=0.0,
-    )
-
-
 def write_artifact(folder: Path, name: str, backbone: bytes, head: Head, preprocess: PreprocessSpec) -> ModelArtifact:
-    """Write the folder's files, keeping its keypoint spec and decision when it has them.
+    """Write the folder's files, keeping its keypoint spec and decision when it is there already.
 
     Raises:
         ModelError: The folder holds an `artifact.json` that is not one.
     """
     head_data = head.dump()
-    before = _read(folder / ARTIFACT_FILE)
+    path = folder / ARTIFACT_FILE
+    before = _read(path if path.exists() else released_folder() / ARTIFACT_FILE)
     artifact = ModelArtifact(
         format=ARTIFACT_FORMAT,
         name=name,
         backbone=file_ref(backbone),
         head=file_ref(head_data),
         preprocess=preprocess,
-        keypoints=before.keypoints if before.HasField("keypoints") else starting_keypoints(),
-        decision=before.decision if before.HasField("decision") else starting_decision(),
+        keypoints=before.keypoints,
+        decision=before.decision,
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BACKBONE_FILE).write_bytes(backbone)
     (folder / HEAD_FILE).write_bytes(head_data)
-    (folder / ARTIFACT_FILE).write_text(artifact_json(artifact))
+    path.write_text(artifact_json(artifact))
     write_sums(folder)
     return artifact
 
@@ -89,9 +65,7 @@ def write_sums(folder: Path) -> None:
 
 
 def _read(path: Path) -> ModelArtifact:
-    if not path.exists():
-        return ModelArtifact()
     try:
         return json_format.Parse(path.read_text(), ModelArtifact())
-    except (UnicodeDecodeError, json_format.ParseError) as error:
+    except (OSError, UnicodeDecodeError, json_format.ParseError) as error:
         raise ModelError("artifact.json holds a ModelArtifact", f"{path}: {error}", "remove it") from error

@@ -22,7 +22,18 @@ _SOURCES = {
     "grozi120": "frames of supermarket videos, GroZi-120, a research data set without a stated licence",
     "produce": "photos of fruit and vegetables, GroceryStoreDataset (MIT)",
     "drawn": "packaging that this project draws (`skuscan_models.synthetic`)",
+    "catalogue": "the pictures of the catalogue that it was fine-tuned on",
 }
+_LICENCE = "The artefact is Apache-2.0 like the project."
+_FINETUNED_LICENCE = "The artefact is its maker's; the released model that it comes from is Apache-2.0."
+_TRAINED_AGAIN = """    skuscan-models train --run {run} --pictures DIR --out RUN
+    skuscan-export backbone --run RUN --pictures DIR --out models/artifacts/{name}
+
+With the packages of `requirements-train.txt`; DIR holds `boxes`, `grozi120` and `produce`."""
+_FINETUNED_AGAIN = """    skuscan-models finetune --catalogue CSV --from {started_from} --steps {steps} --out RUN
+    skuscan-export backbone --run RUN --out {name}
+
+With the packages of `requirements-train.txt`; {started_from} is that model's folder."""
 
 _CARD = """# {name}
 
@@ -50,7 +61,7 @@ meant for people.
 - Calibration: {calibration}.
 - Decision: see `decision_fit.json`.
 
-The pictures themselves are no part of it. The artefact is Apache-2.0 like the project.
+The pictures themselves are no part of it. {licence}
 
 ## Training
 
@@ -61,12 +72,10 @@ Recall@1 of the float network, embedding alone, on products and photos of the tr
 
 ## Making it again
 
-    skuscan-models train --run {run} --pictures DIR --out RUN
-    skuscan-export backbone --run RUN --pictures DIR --out models/artifacts/{name}
+{again}
 
-With the packages of `requirements-train.txt`; DIR holds `boxes`, `grozi120` and `produce`. The keypoint spec and the
-decision are kept. Another machine or version gives other bytes, and so another feature space: floating-point sums
-differ.
+The keypoint spec and the decision are kept. Another machine or version gives other bytes, and so another feature space:
+floating-point sums differ.
 
 ## Edge TPU
 
@@ -103,7 +112,8 @@ def write_card(folder: Path, calibration: str) -> None:
         calibration=calibration,
         training=_training_text(facts),
         validation=", ".join(f"{name} {share:.3f}" for name, share in facts["validation"].items()),
-        run=facts["run"],
+        licence=_FINETUNED_LICENCE if "started_from" in facts else _LICENCE,
+        again=_again_text(facts, artifact.name),
         ops=_ops_text(check_ops(read_ops((folder / BACKBONE_FILE).read_bytes()))),
     )
     (folder / CARD_FILE).write_text(text)
@@ -124,8 +134,15 @@ def add_parity(folder: Path, parity: Parity) -> None:
     )
 
 
+def _again_text(facts: dict[str, Any], name: str) -> str:
+    if "started_from" not in facts:
+        return _TRAINED_AGAIN.format(run=facts["run"], name=name)
+    return _FINETUNED_AGAIN.format(started_from=facts["started_from"], steps=facts["steps"], name=name)
+
+
 def _data_text(facts: dict[str, Any]) -> str:
-    lines = [_START]
+    start = facts.get("started_from")
+    lines = [f"- Start: the model `{start}`; its card says what that was trained on." if start else _START]
     for name, pairs in facts["config"]["pairs"].items():
         instances = facts["instances"].get(name)
         count = f"{instances:,} instances" if instances else f"{pairs * facts['steps'] // 2:,} families or fewer"
@@ -139,7 +156,7 @@ def _training_text(facts: dict[str, Any]) -> str:
     return (
         f"{stages}; {sum(config['pairs'].values())} pairs of views a batch; loss {config['loss']}"
         f" {config['loss_options']}; AdamW, rate {config['learning_rate']:g} in one cycle; the stem and"
-        f" {config['frozen_blocks']} blocks and all batch statistics stay ImageNet's; seed {config['seed']}."
+        f" {config['frozen_blocks']} blocks and all batch statistics stay as at the start; seed {config['seed']}."
         f"\n{facts['seconds'] / 60:.0f} minutes on {facts['machine']}."
     )
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -84,11 +85,11 @@ def load_weights(network: "Backbone", path: Path) -> None:
         ModelError: The file is missing or broken, or belongs to another backbone.
     """
     try:
-        with np.load(path, allow_pickle=False) as saved:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             for layer in network.layers:
                 if layer.weights:
                     layer.set_weights(
                         [saved[f"{layer.name}/{n}"].astype(np.float32) for n in range(len(layer.weights))]
                     )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ModelError("the weights fit the backbone", f"{path}: {error}") from error

@@ -4,7 +4,6 @@ Every field can be set in the environment as `SKUSCAN_SERVER_<FIELD>`; the comma
 the package reads the environment.
 """
 
-import importlib.resources
 import os
 from pathlib import Path
 
@@ -12,15 +11,10 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from skuscan.errors import ConfigError
+from skuscan_models.artifacts import released_folder
 
 ENVIRONMENT_PREFIX = "SKUSCAN_SERVER_"
-RELEASED_MODEL = "efficientnet-lite0-imagenet"
 DAY = 86_400  # seconds
-
-
-def _released_model_folder() -> Path:
-    """The artefact that is installed with `skuscan_models`, as data."""
-    return Path(str(importlib.resources.files("skuscan_models.artifacts"))) / RELEASED_MODEL
 
 
 class ServerConfig(BaseSettings):
@@ -35,7 +29,7 @@ class ServerConfig(BaseSettings):
     database_url: str = ""  # SQLAlchemy URL; empty: SQLite in the data folder
     published_folder: Path | None = None  # what devices download; None: in the data folder
     keys_folder: Path | None = None  # signing keys; None: in the data folder
-    model_folder: Path = Field(default_factory=_released_model_folder)
+    model_folder: Path = Field(default_factory=released_folder)  # until `skuscan-server model set` brings another
 
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)  # feature processes
     feature_batch: int = Field(default=32, ge=1, le=1_000)  # pictures computed between two commits

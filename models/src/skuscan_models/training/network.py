@@ -13,6 +13,7 @@ from keras import layers, ops
 from skuscan.embedding import GEM_FLOOR
 from skuscan.model import EMBEDDING_SIZE, Head
 from skuscan_models.backbones import build_backbone
+from skuscan_models.float_model import FloatModel
 
 POOLING, PROJECTION = "pooling", "projection"
 
@@ -90,6 +91,14 @@ def set_head(network: keras.Model, head: Head) -> None:
     layer.set_weights([head.projection * scale, head.bias * scale])
     pooling = network.get_layer(POOLING)
     pooling.set_weights([head.attention / pooling.rate])
+
+
+def set_model(network: keras.Model, model: FloatModel) -> None:
+    """Start from a trained model of the same backbone and exponent."""
+    for layer in model.network.layers:
+        if layer.weights:
+            network.get_layer(layer.name).set_weights(layer.get_weights())
+    set_head(network, model.head)
 
 
 def head_of(network: keras.Model) -> Head:

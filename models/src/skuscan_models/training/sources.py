@@ -60,7 +60,7 @@ def load_boxes(folder: Path, part: Part, only_open: bool = False) -> list[Instan
         if part_of(path.stem) == part and (not only_open or path.name.startswith(OPEN_BOXES)):
             family = _family(path.stem)
             alike = path.name.startswith("shelfcrop_")  # some are one design in two sizes
-            instances.append(Instance(path.stem, family, alike, (_load(path),)))
+            instances.append(Instance(path.stem, family, alike, (load_small(path),)))
     return instances
 
 
@@ -68,7 +68,7 @@ def load_grozi(folder: Path, part: Part) -> list[Instance]:
     """A folder an instance in `folder`/grozi120."""
     folders = sorted(path for path in (folder / "grozi120").iterdir() if path.is_dir())
     return [
-        Instance(f"grozi-{path.name}", "grozi", False, tuple(_load(p) for p in find_pictures(path)))
+        Instance(f"grozi-{path.name}", "grozi", False, tuple(load_small(p) for p in find_pictures(path)))
         for path in folders
         if part_of(f"grozi-{path.name}") == part
     ]
@@ -80,7 +80,7 @@ def load_produce(folder: Path, part: Part) -> list[Instance]:
     for path in sorted(path for path in (folder / "produce").iterdir() if path.is_dir()):
         photos = find_pictures(path)
         chosen = photos[:-VALIDATION_PHOTOS] if part == "train" else photos[-VALIDATION_PHOTOS:]
-        instances.append(Instance(f"produce-{path.name}", "produce", False, tuple(map(_load, chosen))))
+        instances.append(Instance(f"produce-{path.name}", "produce", False, tuple(map(load_small, chosen))))
     return instances
 
 
@@ -104,12 +104,13 @@ def load_sources(names: Sequence[str], folder: Path | None, part: Part) -> dict[
     return loaded
 
 
+def load_small(source: Path | bytes) -> Picture:
+    """A picture at no more than `LONGEST_SIDE`. Raises PictureError."""
+    picture = load_picture(source)
+    return fit_longest_side(picture, LONGEST_SIDE) if max(picture.shape[:2]) > LONGEST_SIDE else picture
+
+
 def _family(stem: str) -> str:
     """Games of one console share much of their design, as do snacks, teas and volumes of one series."""
     kind, *rest = stem.split("_")
     return "_".join((kind, *rest[:2])) if kind == "game" else kind
-
-
-def _load(path: Path) -> Picture:
-    picture = load_picture(path)
-    return fit_longest_side(picture, LONGEST_SIDE) if max(picture.shape[:2]) > LONGEST_SIDE else picture

@@ -1,8 +1,9 @@
 """A training run: resumable, seeded, logged.
 
-1. Fit the head's start on pooled ImageNet features of the run's own batches (`heads.fit_head`).
-2. For each step: draw the batch, set the rate of the one-cycle schedule (Smith and Topin 2017, "Super-convergence"),
-   let Keras do the step on whichever backend `KERAS_BACKEND` names.
+1. Start: ImageNet's weights, and a head that is fitted on pooled features of the run's own batches
+   (`heads.fit_head`); or a trained model.
+2. For each step: draw the batch, set the rate (`schedule.py`), let Keras do the step on whichever backend
+   `KERAS_BACKEND` names.
 3. Every few steps: append to `log.csv`; less often: validate, and write a checkpoint with the optimizer's state.
 
 A run that was stopped goes on from its last checkpoint: batch k is the same whenever it is drawn.
@@ -10,9 +11,7 @@ A run that was stopped goes on from its last checkpoint: batch k is the same whe
 
 import csv
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,14 @@ import numpy as np
 from keras import ops
 
 from skuscan.errors import ModelError
+from skuscan_models.float_model import FloatModel
 from skuscan_models.heads import fit_head
 from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.losses import build_loss
-from skuscan_models.training.network import backbone_of, pooled_features, set_head, training_network
+from skuscan_models.training.network import backbone_of, pooled_features, set_head, set_model, training_network
+from skuscan_models.training.schedule import Schedule
 from skuscan_models.training.sources import Instance
 
 CONFIG_FILE, LOG_FILE, CHECKPOINT_FILE = "config.json", "log.csv", "checkpoint.npz"
@@ -34,22 +35,31 @@ LOG_FIELDS = ("step", "size", "rate", "loss", "accuracy")
 HEAD_SHRINKAGE = 1.0  # of the head's start; see `fit_head`
 
 Progress = Callable[[int, Mapping[str, float]], None]
-Start = Callable[[Any], None]  # fills a backbone's weights
+Start = Callable[[keras.Model, TrainingConfig, Batches], None]  # fills a new training network
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """One cycle of the learning rate: up in a line, down in a cosine."""
+def from_imagenet(network: keras.Model, config: TrainingConfig, batches: Batches) -> None:
+    """Fill the backbone, and fit the head on batches that the run itself will not draw. A `Start`."""
+    load_imagenet_weights(backbone_of(network))
+    features = pooled_features(network)
+    pooled, labels = [], []
+    for step in range(config.steps, config.steps + config.head_batches):
+        batch = batches.batch(step)
+        pooled.append(features.predict_on_batch(batch.pictures))
+        labels += [f"{step}-{instance:.0f}" for instance in batch.labels[:, 0]]
+    set_head(network, fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE))
 
-    config: TrainingConfig
 
-    def rate(self, step: int) -> float:
-        """Of a step, 0 to `steps` - 1."""
-        top, rising = self.config.learning_rate, max(1, round(self.config.warm_up * self.config.steps))
-        if step < rising:
-            return top * (step + 1) / rising
-        done = (step - rising) / max(1, self.config.steps - rising)
-        return top * (self.config.last_rate + (1 - self.config.last_rate) * (1 + math.cos(math.pi * done)) / 2)
+def from_model(model: FloatModel) -> Start:
+    """Go on from a trained model, its head included. Raises ModelError when the run has another backbone or GeM."""
+
+    def start(network: keras.Model, config: TrainingConfig, _: Batches) -> None:
+        if (config.backbone, config.gem_p) != (model.backbone, model.head.gem_p):
+            received = f"{model.name}: {model.backbone}, exponent {model.head.gem_p:g}"
+            raise ModelError(f"the model to start from is {config.backbone} with exponent {config.gem_p}", received)
+        set_model(network, model)
+
+    return start
 
 
 def train(
@@ -57,7 +67,7 @@ def train(
     sources: Mapping[str, Sequence[Instance]],
     folder: Path,
     progress: Progress,
-    start: Start = load_imagenet_weights,
+    start: Start = from_imagenet,
     checkpoint_every: int = 25,
 ) -> keras.Model:
     """Run or go on.
@@ -67,7 +77,7 @@ def train(
         sources: As from `load_sources`.
         folder: For config, log and checkpoints; a run in it with another config is refused.
         progress: Told after every step: how many are done, and the log's numbers.
-        start: Weights to start from.
+        start: Puts the weights into the network that the run starts from.
         checkpoint_every: Steps.
 
     Returns:
@@ -85,7 +95,7 @@ def train(
         done = _resume(network, checkpoint)
     else:
         done = 0
-        _begin(network, config, batches, start)
+        start(network, config, batches)
     schedule = Schedule(config)
     with _Log(folder / LOG_FILE, done) as log:
         for step, batch in enumerate(batches.from_step(done), done):
@@ -114,18 +124,6 @@ def in_batch_accuracy(labels: Any, embeddings: Any) -> Any:
     nearest = ops.argmax(similarity - 4 * ops.eye(ops.shape(embeddings)[0]), axis=1)
     instance = labels[:, 0]
     return ops.mean(ops.cast(ops.equal(ops.take(instance, nearest), instance), "float32"))
-
-
-def _begin(network: keras.Model, config: TrainingConfig, batches: Batches, start: Start) -> None:
-    """Fill the backbone, and fit the head on batches that the run itself will not draw."""
-    start(backbone_of(network))
-    features = pooled_features(network)
-    pooled, labels = [], []
-    for step in range(config.steps, config.steps + config.head_batches):
-        batch = batches.batch(step)
-        pooled.append(features.predict_on_batch(batch.pictures))
-        labels += [f"{step}-{instance:.0f}" for instance in batch.labels[:, 0]]
-    set_head(network, fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE))
 
 
 def _claim(folder: Path, config: TrainingConfig) -> None:
@@ -161,7 +159,7 @@ class _Log:
     """`log.csv`, cut to the steps that the checkpoint knows."""
 
     def __init__(self, path: Path, steps: int) -> None:
-        kept = list(csv.DictReader(path.open())) if path.exists() else []
+        kept = _rows(path) if path.exists() else []
         self._file = path.open("w", newline="")
         self._writer = csv.DictWriter(self._file, LOG_FIELDS)
         self._writer.writeheader()
@@ -176,6 +174,11 @@ class _Log:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _plain(numbers: Mapping[str, Any]) -> dict[str, float]:

@@ -22,6 +22,7 @@ DRAWN_FAMILIES, VARIANTS = 60, 3
 SEED = 11
 PHOTO_SIDES = (464, 348)  # px: what hand-held photos of public data sets have
 LETTERBOX_GREY = 255
+ASKED_PRODUCTS, GALLERY_PRODUCTS = 250, 1_000  # of a retailer's catalogue: minutes, and no more than 1 GB of memory
 
 Embed = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]  # (n, S, S, 3) uint8 -> (n, 256) unit rows
 
@@ -48,6 +49,20 @@ def questions(folder: Path | None) -> dict[str, Question]:
     return asked
 
 
+def catalogue_question(trained: Sequence[Instance], aside: Sequence[Instance], rng: np.random.Generator) -> Question:
+    """For products kept aside, in one catalogue with those trained on: as a shop's next products are asked for.
+
+    Of several pictures of a product the first is the reference and the others are the photos; of one, field views are
+    drawn. Of many products a seeded choice is asked for and stands beside them.
+    """
+    aside = _choice(aside, rng, ASKED_PRODUCTS)
+    single = _of_fronts([instance for instance in aside if len(instance.pictures) == 1], rng)
+    several = [instance for instance in aside if len(instance.pictures) > 1]
+    references = [(i.key, i.pictures[0]) for i in (*several, *_choice(trained, rng, GALLERY_PRODUCTS))]
+    photos = [(i.key, picture) for i in several for picture in i.pictures[1:]]
+    return Question(single.references + references, single.photos + photos)
+
+
 def recall(asked: Mapping[str, Question], embed: Embed, size: int) -> dict[str, float]:
     """The share of photos whose nearest reference is the right one, by question."""
     return {name: _recall(question, embed, size) for name, question in asked.items()}
@@ -59,6 +74,10 @@ def _recall(question: Question, embed: Embed, size: int) -> float:
     nearest = (photos @ references.T).argmax(axis=1)
     right = [question.references[i][0] == name for i, (name, _) in zip(nearest, question.photos, strict=True)]
     return float(np.mean(right))
+
+
+def _choice(instances: Sequence[Instance], rng: np.random.Generator, count: int) -> list[Instance]:
+    return [instances[i] for i in sorted(rng.permutation(len(instances))[:count])]
 
 
 def _squares(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
