@@ -149,7 +149,7 @@ class KeypointExtractor:
         ModelError: The spec asks for another detector, another version of it, or impossible numbers.
     """
 
-    VERSION: Final = "orb-1"
+    VERSION: Final = "orb-2"
 
     def __init__(self, spec: KeypointSpec, selection: SelectionOptions | None = None) -> None:
         if (spec.detector, spec.extractor_version) != ("orb", self.VERSION):

@@ -35,7 +35,7 @@ class FitOptions:
     least_match_probability: float = 0.5  # a match is more probable than not
     left_out_weight: float = 0.25  # of a scan of a product left out beside its near-duplicates: rare in a shop
     foreign_weight: float = 0.5  # of a scan of nothing like the catalogue
-    skip_error_rate: float = 0.001  # of scans whose verification is skipped
+    skip_error_rate: float = 0.01  # of scans whose verification is skipped, with 95% certainty
     least_skipped: float = 0.05  # share of scans; below, skipping does not pay
     first_look_error_rate: float = 0.01  # of known products' scans that take no closer look
     folds: int = 5
