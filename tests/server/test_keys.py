@@ -50,9 +50,9 @@ def test_a_root_key_too_few_is_said_with_where_to_put_it(keys):
 
 def test_a_missing_models_key_is_said_with_where_to_put_it(keys):
     (keys.path / "models.pem").rename(keys.path.parent / "stick.pem")
-    assert not keys.models_key_is_here
+    assert not keys.is_here("models")
     with pytest.raises(ConfigError, match=r"move the offline key back to .*models\.pem"):
-        keys.models_signer()
+        keys.signers("models")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_missing_models_key_is_said_with_where_to_put_it(keys):
 def test_a_damaged_key_is_a_clear_error(keys, content):
     (keys.path / "models.pem").write_bytes(content)
     with pytest.raises(ConfigError, match="Ed25519 key in PEM"):
-        keys.models_signer()
+        keys.signers("models")
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a.b", "-a", "x" * 65])

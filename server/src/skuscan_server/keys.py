@@ -4,9 +4,14 @@
     keys/models.pem                                  signs models; may be kept off the server, too
     keys/online/<assortment>/targets.pem snapshot.pem timestamp.pem
 
+A role's later keys have the next number: `root-4.pem`, `targets-2.pem`. Which keys count says the published root, and
+nothing else; a file that it does not name is never signed with.
+
 A key that was moved away is only missed when something must be signed with it, and the error says where to put it.
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +23,9 @@ from securesystemslib.signer import CryptoSigner
 from skuscan.bundle.manifest import check_assortment
 from skuscan.errors import ConfigError
 from skuscan.store.durable import DISK, PRIVATE_MODE
+from skuscan.sync.repository_format import MODELS_ROLE
 
+ROOT_ROLE = "root"
 ROOT_KEYS = 3  # keys that may sign a root
 ROOT_THRESHOLD = 2  # of them that must
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
@@ -28,9 +35,35 @@ _FOLDER_MODE = 0o700
 
 @dataclass(frozen=True)
 class KeyFolder:
-    """Where the signing keys are. Holds no secret in memory."""
+    """Where the signing keys are. Holds no secret in memory.
+
+    Attributes:
+        path: The folder.
+        offline: Where the root keys are, if not in its `offline`: a medium that was plugged in.
+    """
 
     path: Path
+    offline: Path | None = None
+
+    def signers(self, role: str, assortment: str = "") -> list[CryptoSigner]:
+        """The keys of a role that are here, the oldest first.
+
+        Args:
+            role: "root", "models" or an online role.
+            assortment: Whose, for an online role.
+
+        Raises:
+            ConfigError: None is here, or a file is no key.
+        """
+        folder, first = self._folder(role, assortment), self._name(role, 1)
+        paths = self._paths(role, assortment)
+        if not paths:
+            raise ConfigError(
+                f"this is signed with the key {first}",
+                f"no file {folder / first}",
+                f"move the offline key back to {folder / first}",
+            )
+        return [_load(path) for path in paths]
 
     def root_signers(self) -> list[CryptoSigner]:
         """The offline root keys that are here.
@@ -38,82 +71,97 @@ class KeyFolder:
         Raises:
             ConfigError: Fewer than the threshold are here, or a file is no key.
         """
-        present = [path for path in self._root_paths() if path.exists()]
-        if len(present) < ROOT_THRESHOLD:
+        paths = self._paths(ROOT_ROLE)
+        if len(paths) < ROOT_THRESHOLD:
             raise ConfigError(
                 f"a root is signed by {ROOT_THRESHOLD} of {ROOT_KEYS} offline keys",
-                f"{len(present)} in {self._offline}",
+                f"{len(paths)} in {self._offline}",
                 f"move the offline keys back to {self._offline}",
             )
-        return [_load(path) for path in present]
+        return [_load(path) for path in paths]
 
-    def all_root_signers(self) -> list[CryptoSigner]:
-        """All root keys, which a *first* root must name. Raises ConfigError when one is away."""
-        return [_load(path) for path in self._root_paths()]
-
-    def models_signer(self) -> CryptoSigner:
-        """The key of the role `models`. Raises ConfigError when it is away."""
-        return _load(self._models)
-
-    @property
-    def models_key_is_here(self) -> bool:
-        """False when the operator keeps it offline."""
-        return self._models.exists()
-
-    def online_signer(self, assortment: str, role: str) -> CryptoSigner:
-        """The key of one online role of one assortment. Raises ConfigError when it is away."""
-        return _load(self._online(assortment) / f"{role}.pem")
+    def first_root_signers(self) -> list[CryptoSigner]:
+        """All root keys, which a retailer's *first* root must name. Raises ConfigError when one is away."""
+        return [_load(self._offline / self._name(ROOT_ROLE, number)) for number in range(1, ROOT_KEYS + 1)]
 
     def create_online(self, assortment: str) -> dict[str, CryptoSigner]:
-        """The online keys of an assortment by role; those that are not there yet are made."""
+        """The first online keys of an assortment by role; those that are not there yet are made."""
         check_assortment(assortment)
-        folder = self._online(assortment)
+        return {
+            role: self.signers(role, assortment)[0] if self._paths(role, assortment) else self.create(role, assortment)
+            for role in ONLINE_ROLES
+        }
+
+    def create(self, role: str, assortment: str = "") -> CryptoSigner:
+        """Make one more key of a role. It counts when a root names it."""
+        numbers = [_number(path) for path in self._paths(role, assortment)]
+        folder = self._folder(role, assortment)
         _make_folder(folder)
-        for role in ONLINE_ROLES:
-            path = folder / f"{role}.pem"
-            if not path.exists():
-                _create(path)
-        return {role: _load(folder / f"{role}.pem") for role in ONLINE_ROLES}
+        path = folder / self._name(role, max(numbers, default=0) + 1)
+        DISK.write_file(path, CryptoSigner.generate_ed25519().private_bytes, PRIVATE_MODE)
+        return _load(path)
+
+    def remove(self, keyids: Collection[str], role: str, assortment: str = "") -> list[Path]:
+        """Remove the files of a role's keys that no root names any more."""
+        gone = [path for path in self._paths(role, assortment) if _load(path).public_key.keyid in keyids]
+        for path in gone:
+            DISK.remove(path)
+        return gone
+
+    def is_here(self, role: str, assortment: str = "") -> bool:
+        """False when the operator keeps the role's keys elsewhere."""
+        return bool(self._paths(role, assortment))
+
+    def files(self, role: str, assortment: str = "") -> dict[str, Path]:
+        """The files of a role's keys that are here, by key id. Raises ConfigError when one is no key."""
+        return {_load(path).public_key.keyid: path for path in self._paths(role, assortment)}
 
     @property
     def _offline(self) -> Path:
-        return self.path / "offline"
+        return self.offline or self.path / "offline"
 
-    @property
-    def _models(self) -> Path:
-        return self.path / "models.pem"
+    def _folder(self, role: str, assortment: str) -> Path:
+        if role == ROOT_ROLE:
+            return self._offline
+        return self.path if role == MODELS_ROLE else self.path / "online" / assortment
 
-    def _online(self, assortment: str) -> Path:
-        return self.path / "online" / assortment
+    @staticmethod
+    def _name(role: str, number: int) -> str:
+        return f"{role}.pem" if number == 1 and role != ROOT_ROLE else f"{role}-{number}.pem"
 
-    def _root_paths(self) -> list[Path]:
-        return [self._offline / f"root-{number}.pem" for number in range(1, ROOT_KEYS + 1)]
+    def _paths(self, role: str, assortment: str = "") -> list[Path]:
+        name = re.compile(rf"{role}(-[0-9]+)?\.pem")
+        found = self._folder(role, assortment).glob(f"{role}*.pem")
+        return sorted((path for path in found if name.fullmatch(path.name)), key=_number)
 
 
-def init_keys(folder: Path) -> KeyFolder:
+def init_keys(folder: Path, offline: Path | None = None) -> KeyFolder:
     """Make the retailer's root keys and models key.
+
+    Args:
+        folder: The folder of keys.
+        offline: Where the root keys are made; None: in its `offline`.
 
     Raises:
         ConfigError: There are keys already: replacing them would cut off every enrolled device.
     """
-    keys = KeyFolder(Path(folder))
-    paths = [*keys._root_paths(), keys._models]
-    present = [path for path in paths if path.exists()]
+    keys = KeyFolder(Path(folder), offline)
+    present = [*keys._paths(ROOT_ROLE), *keys._paths(MODELS_ROLE)]
     if present:
         raise ConfigError("keys are made once", f"{present[0]} is there already", "use these keys, or another folder")
-    for path in paths:
-        _make_folder(path.parent)
-        _create(path)
+    for role in (MODELS_ROLE, *[ROOT_ROLE] * ROOT_KEYS):
+        keys.create(role)
     return keys
 
 
+def _number(path: Path) -> int:
+    return int(path.stem.partition("-")[2] or 1)
+
+
 def _make_folder(path: Path) -> None:
-    DISK.make_folder(path)
-    path.chmod(_FOLDER_MODE)
-
-
-def _create(path: Path) -> None:
-    DISK.write_file(path, CryptoSigner.generate_ed25519().private_bytes, PRIVATE_MODE)
+    if not path.is_dir():  # a medium that was plugged in keeps its own mode
+        DISK.make_folder(path)
+        path.chmod(_FOLDER_MODE)
 
 
 def _load(path: Path) -> CryptoSigner:

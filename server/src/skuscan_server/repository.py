@@ -13,16 +13,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TypeVar
 
 from google.protobuf.message import DecodeError
-from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
-    DelegatedRole,
     Delegations,
     Metadata,
     MetaFile,
@@ -49,22 +46,11 @@ from skuscan.sync.repository_format import (
 )
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import ROOT_THRESHOLD, KeyFolder
+from skuscan_server.signing import USUAL_LIFETIMES, Lifetimes, Role, delegations_to, sign
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
-_Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
-
-
-@dataclass(frozen=True)
-class Lifetimes:
-    """How long a signature is good for. Signed again when less than half of it is left."""
-
-    root: timedelta = timedelta(days=365)
-    models: timedelta = timedelta(days=365)  # as long as the root: its key may be offline, too
-    targets: timedelta = timedelta(days=90)
-    snapshot: timedelta = timedelta(days=7)
-    timestamp: timedelta = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -122,7 +108,7 @@ class TufRepository:
         assortment: str,
         keys: KeyFolder,
         clock: Clock = utc_now,
-        lifetimes: Lifetimes = Lifetimes(),
+        lifetimes: Lifetimes = USUAL_LIFETIMES,
     ) -> None:
         check_assortment(assortment)
         self._folder = Path(published) / "tuf" / assortment
@@ -133,8 +119,12 @@ class TufRepository:
         self._clock = clock
         self._lifetimes = lifetimes
 
-    def create(self) -> None:
-        """Sign the first root, with online keys of the assortment's own. The offline keys must all be here.
+    def create(self, like: "TufRepository | None" = None) -> None:
+        """Sign the first root, with online keys of the assortment's own.
+
+        Args:
+            like: Another assortment's repository, whose root and models keys are taken; two root keys must be here.
+                None: the retailer's first one; all of them must be here.
 
         Raises:
             PublishError: The repository is there already.
@@ -145,7 +135,7 @@ class TufRepository:
         with self._locked():
             if self._root_path(1).exists():
                 raise PublishError("a repository is created once", f"{self._root_path(1)} is there already")
-            self._write_root(self._first_root())
+            self._write_root(self._first_root(like))
 
     def renew_root(self) -> int:
         """Sign the next root: the same keys, a new expiry. Returns its version.
@@ -156,7 +146,7 @@ class TufRepository:
         with self._locked():
             root = self._root()
             root.version += 1
-            root.expires = self._clock() + self._lifetimes.root
+            root.expires = self._clock() + self._lifetime(Root.type)
             self._write_root(root)
             return root.version
 
@@ -197,11 +187,11 @@ class TufRepository:
             if live is None:
                 raise PublishError("only what was published is signed again", f"no publication of {self._assortment}")
             root = self._root()
-            if self._is_old(root, self._lifetimes.root):
+            if self._is_old(root, Root.type):
                 log.warning("the root of %s expires %s: renew it with the offline keys", self._assortment, root.expires)
             targets = live.targets
-            if self._is_old(targets, self._lifetimes.targets):
-                targets = self._stamped(targets, Targets.type, self._lifetimes.targets)
+            if self._is_old(targets, Targets.type):
+                targets = self._stamped(targets, Targets.type)
             return self._write_over(live, targets, self._renewed_models(live.models))
 
     def live_version(self) -> PublishedVersion | None:
@@ -213,24 +203,28 @@ class TufRepository:
         """The digest of 1.root.json in hex, which enrolment tokens carry. Raises PublishError before `create`."""
         return hashlib.sha256(self._read("1.root.json")).hexdigest()
 
-    def _first_root(self) -> Root:
+    def _first_root(self, like: "TufRepository | None") -> Root:
         root = Root(version=1, expires=self._clock() + self._lifetimes.root)
-        for signer in self._keys.all_root_signers():
-            root.add_key(signer.public_key, Root.type)
+        sibling = like._root() if like else None
+        if like and sibling:
+            root_keys = [sibling.keys[keyid] for keyid in sibling.roles[Root.type].keyids]
+            delegations = like._delegations()
+        else:
+            root_keys = [signer.public_key for signer in self._keys.first_root_signers()]
+            delegations = delegations_to([signer.public_key for signer in self._keys.signers(MODELS_ROLE)])
+        for key in root_keys:
+            root.add_key(key, Root.type)
         root.roles[Root.type].threshold = ROOT_THRESHOLD
         for role, signer in self._keys.create_online(self._assortment).items():
             root.add_key(signer.public_key, role)
-        key = self._keys.models_signer().public_key
-        models = DelegatedRole(MODELS_ROLE, [key.keyid], threshold=1, terminating=True, paths=[MODEL_TARGET])
-        pins = RootPins.of(self._assortment, Delegations({key.keyid: key}, {MODELS_ROLE: models}))
-        root.unrecognized_fields[ROOT_FIELD] = pins.field()
+        root.unrecognized_fields[ROOT_FIELD] = RootPins(self._assortment, [delegations.to_dict()]).to_field()
         return root
 
     def _write_root(self, root: Root) -> None:
-        metadata = Metadata(root)
-        for signer in self._keys.root_signers():
-            metadata.sign(signer, append=True)
-        DISK.write_file(self._root_path(root.version), metadata.to_bytes())
+        """Signed by enough keys of its own, and of the root before (TUF 6.1)."""
+        delegators = [root] if root.version == 1 else [self._root(), root]
+        signed = sign(root, Root.type, self._keys.root_signers(), delegators)
+        DISK.write_file(self._root_path(root.version), signed)
 
     def _checked_generation(self, manifest: bytes) -> int:
         try:
@@ -247,18 +241,18 @@ class TufRepository:
         target = self._write_target(MANIFEST_TARGET, manifest)
         target.unrecognized_fields["custom"] = {GENERATION_FIELD: generation}
         unsigned = Targets(targets={MANIFEST_TARGET: target}, delegations=self._delegations())
-        return self._stamped(unsigned, Targets.type, self._lifetimes.targets)
+        return self._stamped(unsigned, Targets.type)
 
     def _new_models(self, model: bytes) -> Targets:
         unsigned = Targets(targets={MODEL_TARGET: self._write_target(MODEL_TARGET, model)})
-        return self._stamped(unsigned, MODELS_ROLE, self._lifetimes.models)
+        return self._stamped(unsigned, MODELS_ROLE)
 
     def _renewed_models(self, models: Targets) -> Targets:
         """The same model, with a new expiry when it is time and the key is here."""
-        if not self._is_old(models, self._lifetimes.models):
+        if not self._is_old(models, MODELS_ROLE):
             return models
-        if self._keys.models_key_is_here:
-            return self._stamped(models, MODELS_ROLE, self._lifetimes.models)
+        if self._keys.is_here(MODELS_ROLE):
+            return self._stamped(models, MODELS_ROLE)
         log.warning("the signature of %s's model expires %s: bring the models key", self._assortment, models.expires)
         return models
 
@@ -267,13 +261,13 @@ class TufRepository:
         snapshot = live.snapshot if live else Snapshot(meta={})
         meta = dict(snapshot.meta)
         if live is None or models is not live.models:
-            meta[f"{MODELS_ROLE}.json"] = self._write(models, MODELS_ROLE, self._keys.models_signer())
+            meta[f"{MODELS_ROLE}.json"] = self._write(models, MODELS_ROLE)
         if live is None or targets is not live.targets:
-            meta["targets.json"] = self._write(targets, Targets.type, self._online(Targets.type))
+            meta["targets.json"] = self._write(targets, Targets.type)
         snapshot_meta = live.timestamp.snapshot_meta if live else None
-        if snapshot_meta is None or meta != snapshot.meta or self._is_old(snapshot, self._lifetimes.snapshot):
-            snapshot = self._stamped(Snapshot(meta=meta), Snapshot.type, self._lifetimes.snapshot)
-            snapshot_meta = self._write(snapshot, Snapshot.type, self._online(Snapshot.type))
+        if snapshot_meta is None or meta != snapshot.meta or self._is_old(snapshot, Snapshot.type):
+            snapshot = self._stamped(Snapshot(meta=meta), Snapshot.type)
+            snapshot_meta = self._write(snapshot, Snapshot.type)
         timestamp = self._timestamp_over(snapshot_meta, live.timestamp.version if live else 0)
         return _Live(timestamp, snapshot, targets, models).version
 
@@ -283,38 +277,34 @@ class TufRepository:
         seconds = int(now.timestamp())
         timestamp = Timestamp(
             version=max(last_version + 1, seconds),
-            expires=now + self._lifetimes.timestamp,
+            expires=now + self._lifetime(Timestamp.type),
             snapshot_meta=snapshot_meta,
             unrecognized_fields={SIGNED_AT_FIELD: seconds},
         )
-        data = self._signed_bytes(timestamp, Timestamp.type, self._online(Timestamp.type))
-        DISK.write_file(self.metadata / "timestamp.json", data)
+        DISK.write_file(self.metadata / "timestamp.json", self._signed_bytes(timestamp, Timestamp.type))
         return timestamp
 
-    def _stamped(self, signed: _Role, role: str, lifetime: timedelta) -> _Role:
+    def _stamped(self, signed: Role, role: str) -> Role:
         """A copy with the next version and a new expiry. Numbers of files that a killed run left are not used again."""
         now = self._clock()
         last = max((int(path.name.split(".")[0]) for path in self.metadata.glob(f"*.{role}.json")), default=0)
         stamped = copy.deepcopy(signed)
         stamped.version = max(last + 1, int(now.timestamp()))
-        stamped.expires = now + lifetime
+        stamped.expires = now + self._lifetime(role)
         return stamped
 
-    def _write(self, signed: _Role, role: str, signer: CryptoSigner) -> MetaFile:
+    def _write(self, signed: Role, role: str) -> MetaFile:
         """Write `N.<role>.json`; what the role above says of it is returned."""
-        data = self._signed_bytes(signed, role, signer)
+        data = self._signed_bytes(signed, role)
         DISK.write_file(self.metadata / f"{signed.version}.{role}.json", data)
         return MetaFile.from_data(signed.version, data, ["sha256"])
 
-    def _signed_bytes(self, signed: _Role, role: str, signer: CryptoSigner) -> bytes:
-        metadata = Metadata(signed)
-        metadata.sign(signer)
-        delegator = Targets(delegations=self._delegations()) if role == MODELS_ROLE else self._root()
-        try:
-            delegator.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-        except RepositoryError as error:
-            raise PublishError(f"{role} is signed by the key that the root names", "another key", str(error)) from error
-        return metadata.to_bytes()
+    def _signed_bytes(self, signed: Role, role: str) -> bytes:
+        return sign(signed, role, self._keys.signers(role, self._assortment), self._delegators(role))
+
+    def _delegators(self, role: str) -> list[Root | Targets]:
+        """Who says which keys sign as a role; all of them must be content."""
+        return [Targets(delegations=self._delegations()) if role == MODELS_ROLE else self._root()]
 
     def _write_target(self, name: str, data: bytes) -> TargetFile:
         target = TargetFile.from_data(name, data, ["sha256"])
@@ -338,10 +328,16 @@ class TufRepository:
             version += 1
         return self._load(Root, f"{version}.root.json")
 
-    def _delegations(self) -> Delegations:
-        return RootPins.read(self._root()).parsed()
+    def _pins(self) -> RootPins:
+        return RootPins.read(self._root())
 
-    def _load(self, kind: type[_Role], name: str) -> _Role:
+    def _delegations(self) -> Delegations:
+        """What targets.json holds, as long as the root allows it: the model was signed by those keys."""
+        live, pins = self._live(), self._pins()
+        held = live.targets.delegations if live else None
+        return held if held and pins.allow(held) else pins.newest()
+
+    def _load(self, kind: type[Role], name: str) -> Role:
         try:
             signed = Metadata.from_bytes(self._read(name)).signed
         except RepositoryError as error:
@@ -362,11 +358,12 @@ class TufRepository:
     def _root_path(self, version: int) -> Path:
         return self.metadata / f"{version}.root.json"
 
-    def _online(self, role: str) -> CryptoSigner:
-        return self._keys.online_signer(self._assortment, role)
+    def _is_old(self, signed: Signed, role: str) -> bool:
+        return signed.expires - self._clock() < self._lifetime(role) / 2
 
-    def _is_old(self, signed: Signed, lifetime: timedelta) -> bool:
-        return signed.expires - self._clock() < lifetime / 2
+    def _lifetime(self, role: str) -> timedelta:
+        days, usual = self._pins().days.get(role), asdict(self._lifetimes)[role]
+        return timedelta(days=days) if days else usual
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

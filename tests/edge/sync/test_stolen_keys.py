@@ -20,7 +20,7 @@ class Thief:
 
     def put(self, role: str, metadata: Metadata) -> bytes:
         if role in self.roles:
-            metadata.sign(self.site.keys.online_signer("default", role))
+            metadata.sign(self.site.keys.signers(role, "default")[0])
         data = metadata.to_bytes()
         prefix = "" if role == "timestamp" else f"{metadata.signed.version}."
         self.server.overlay[f"/tuf/default/metadata/{prefix}{role}.json"] = data
@@ -58,7 +58,7 @@ def test_all_online_keys_together_cannot_name_another_model_in_targets(published
 def test_all_online_keys_together_cannot_appoint_another_models_key(published, server, trust):
     """Plain TUF lets the role targets choose who signs as models."""
     thief = Thief(published, server, *ALL_ONLINE)
-    own = published.keys.online_signer("default", "targets")
+    own = published.keys.signers("targets", "default")[0]
     targets = thief.load("targets")
     targets.signed.version += 1
     role = targets.signed.delegations.roles["models"]

@@ -11,8 +11,8 @@ The timestamp says when it was signed, so that a device whose clock was reset st
 """
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from tuf.api.metadata import Delegations, Root
@@ -31,32 +31,33 @@ class RootPins:
 
     Attributes:
         assortment: Whose repository this is.
-        delegations: The one delegation that targets.json must hold, as JSON.
+        delegations: The delegations that targets.json may hold, as JSON; the one to come is the last.
+        days: For how long roles are signed, where that is not the usual time.
     """
 
     assortment: str
-    delegations: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, assortment: str, delegations: Delegations) -> "RootPins":
-        """The pins of a root about to be signed."""
-        return cls(assortment, delegations.to_dict())
+    delegations: Sequence[Mapping[str, Any]]
+    days: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Root) -> "RootPins":
         """The pins of a verified root. Raises ValueError when it has none."""
-        field = root.unrecognized_fields.get(ROOT_FIELD)
-        if not isinstance(field, dict) or not isinstance(field.get("delegations"), dict):
+        pins = root.unrecognized_fields.get(ROOT_FIELD)
+        if not isinstance(pins, dict) or not isinstance(pins.get("delegations"), list) or not pins["delegations"]:
             raise ValueError(f"no field {ROOT_FIELD} with delegations")
-        return cls(str(field.get("assortment")), field["delegations"])
+        return cls(str(pins.get("assortment")), pins["delegations"], pins.get("days", {}))
 
-    def parsed(self) -> Delegations:
-        """The delegation as python-tuf has it."""
-        return Delegations.from_dict(copy.deepcopy(dict(self.delegations)))  # from_dict empties what it is given
+    def allow(self, delegations: Delegations | None) -> bool:
+        """Whether targets.json may hold this."""
+        return delegations is not None and delegations.to_dict() in self.delegations
 
-    def field(self) -> dict[str, Any]:
+    def newest(self) -> Delegations:
+        """The last delegation, as python-tuf has it."""
+        return Delegations.from_dict(copy.deepcopy(dict(self.delegations[-1])))  # from_dict empties what it is given
+
+    def to_field(self) -> dict[str, Any]:
         """The value of `ROOT_FIELD`."""
-        return {"assortment": self.assortment, "delegations": dict(self.delegations)}
+        return {"assortment": self.assortment, "delegations": list(self.delegations), "days": dict(self.days)}
 
 
 def published_target_name(target: str, sha256_hex: str) -> str:

@@ -145,7 +145,7 @@ class TrustedMetadata:
             raise TrustError("a root names its assortment and the keys of models", str(error)) from error
         if pins.assortment != self._assortment:
             raise TrustError(f"the root is that of the assortment {self._assortment}", pins.assortment)
-        if view.targets.delegations is None or view.targets.delegations.to_dict() != pins.delegations:
+        if not pins.allow(view.targets.delegations):
             raise TrustError("targets.json delegates as the root says", "another delegation")
 
     def _check_time(self, view: "_Verified") -> None:
