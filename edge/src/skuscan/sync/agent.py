@@ -38,12 +38,13 @@ from skuscan.store import Generation, Store
 from skuscan.sync.downloader import Download, Downloader, Progress
 from skuscan.sync.enrolment import JSON_HEADERS
 from skuscan.sync.index_build import child_builder
+from skuscan.sync.metadata import WORKING_COPY_PREFIX
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.plan import IndexRules, SyncPlan, plan_displays, plan_sync, takes_part
 from skuscan.sync.probes import check_probes
 from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET
 from skuscan.sync.transport import VERSION, Transport, absolute_url
-from skuscan.sync.trust import WORKING_COPY_PREFIX, TrustedMetadata, TrustedTargets
+from skuscan.sync.trust import TrustedMetadata, TrustedTargets
 
 REPORT_PATH = "api/v1/devices/me/report"
 POLL_JITTER = 0.25  # share of the polling interval, either way: a fleet must not knock in step

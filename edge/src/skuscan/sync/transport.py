@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -58,6 +59,20 @@ class StatusError(NetworkError):
         super().__init__("the server answers with what was asked for", f"HTTP {status} for {url}")
         self.status = status
         self.body = body
+
+
+class MissingFileError(StatusError):
+    """A place without a server, such as a USB stick, has no such file: what a server says with a 404."""
+
+    def __init__(self, name: str, place: str) -> None:
+        NetworkError.__init__(
+            self,
+            "a bundle holds every file of its generation",
+            f"no {name} in {place}",
+            "export it again, for this device's assortment",
+        )
+        self.status = HTTPStatus.NOT_FOUND
+        self.body = b""
 
 
 class Transport:

@@ -4,35 +4,27 @@ A refresh runs in this order:
 
 1. The pinned root: 1.root.json, whose SHA-256 came with the enrolment token. It is the bootstrap of every refresh, so
    a damaged local copy is fetched again and cannot brick the device.
-2. A working copy of the metadata folder. python-tuf writes without fsync, and keeps what it fetched when a later step
-   fails; it does both there.
+2. A working copy of the metadata folder (`metadata.py`): when a later step fails, nothing that was fetched is kept.
 3. python-tuf's refresh: newer roots, timestamp, snapshot, targets, and the delegated role `models`.
 4. What plain TUF does not check: the root is this assortment's, `models` has the keys that the root names, `model`
    comes from that role alone, and the generation is not below the floor. The floor holds when the local timestamp and
    snapshot were lost, with which python-tuf would accept an older version.
 5. Expiry by the time floor, for a clock that was reset. python-tuf has judged by the clock.
-6. The files that changed move into place, durably. Any mix of old and new ones is a state that step 3 recovers from.
+6. The files that changed move into place.
 """
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import TypeVar
 
-from tuf.api import exceptions
-from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Timestamp
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 
 from skuscan.bundle.limits import LIMITS
-from skuscan.errors import NetworkError, StoreError, TrustError
+from skuscan.errors import StoreError, TrustError
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.store.durable import DISK, Disk
-from skuscan.sync.options import SyncLimits
+from skuscan.store.durable import DISK, Disk, read_file
+from skuscan.sync.metadata import ROOT_HISTORY, UPDATES_STOP, MetadataFolder, Session, target_ref
 from skuscan.sync.repository_format import (
     GENERATION_FIELD,
     MANIFEST_TARGET,
@@ -41,15 +33,11 @@ from skuscan.sync.repository_format import (
     SIGNED_AT_FIELD,
     RootPins,
 )
-from skuscan.sync.transport import StatusError, Transport
+from skuscan.sync.transport import Transport
 
-WORKING_COPY_PREFIX = "tuf-"  # of folders in the scratch folder
 TIME_FLOOR_FILE = "time_floor"  # unix time in seconds, as text
 _TIME_FLOOR_BYTES = 20  # bytes, more than any time needs
-_FIRST_ROOT = Path("root_history") / "1.root.json"
-_UPDATES_STOP = "updates stop until the server signs again; scans go on"
-
-_Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
+_FIRST_ROOT = ROOT_HISTORY / "1.root.json"
 
 
 @dataclass(frozen=True)
@@ -92,11 +80,11 @@ class TrustedMetadata:
         transport: Transport,
         disk: Disk = DISK,
     ) -> None:
+        self._metadata = MetadataFolder(folder, scratch, metadata_url, transport, disk)
         self._folder = folder
-        self._scratch = scratch
         self._assortment = assortment
         self._root_sha256 = root_sha256
-        self._metadata_url = metadata_url.rstrip("/")
+        self._metadata_url = metadata_url
         self._transport = transport
         self._disk = disk
 
@@ -114,29 +102,23 @@ class TrustedMetadata:
         return self._transport.retrying(lambda: self._refresh(floor))
 
     def _refresh(self, floor: int) -> TrustedTargets:
-        with _plainly(), self._working_copy() as work:
-            self._run_updater(work, self._pinned_root())
-            view = _Verified(work)
+        with self._metadata.session(self._pinned_root()) as session:
+            session.updater.refresh()
+            session.updater.get_targetinfo(MODEL_TARGET)  # fetches and verifies the delegated role
+            view = _Verified(session)
             self._check_pins(view)
             targets = _targets(view)
             _check_floor(targets.generation, floor)
             self._check_time(view)
-            self._keep(work)
+            session.keep()
             return targets
 
     def _pinned_root(self) -> bytes:
-        local = self._folder / _FIRST_ROOT
-        if local.exists() and hashlib.sha256(data := local.read_bytes()).digest() == self._root_sha256:
-            return data
+        with suppress(StoreError):  # a copy that cannot be read is fetched again, too
+            data = read_file(self._folder / _FIRST_ROOT, self._transport.limits.root_bytes)
+            if hashlib.sha256(data).digest() == self._root_sha256:
+                return data
         return fetch_pinned_root(self._transport, self._metadata_url, self._root_sha256)
-
-    def _run_updater(self, work: Path, root: bytes) -> None:
-        fetcher = _Fetcher(self._transport)
-        updater = Updater(
-            str(work), self._metadata_url, fetcher=fetcher, config=_config(self._transport.limits), bootstrap=root
-        )
-        updater.refresh()
-        updater.get_targetinfo(MODEL_TARGET)  # fetches and verifies the delegated role
 
     def _check_pins(self, view: "_Verified") -> None:
         try:
@@ -157,7 +139,7 @@ class TrustedMetadata:
                 raise TrustError(
                     "signatures are in date",
                     f"a {signed.type} that expired {signed.expires:%Y-%m-%d}, before a time that was seen signed",
-                    _UPDATES_STOP,
+                    UPDATES_STOP,
                 )
         if floor > self._time_floor():
             self._disk.make_folder(self._folder)
@@ -169,24 +151,6 @@ class TrustedMetadata:
             return int((self._folder / TIME_FLOOR_FILE).read_bytes()[:_TIME_FLOOR_BYTES])
         except (OSError, ValueError):
             return 0
-
-    @contextmanager
-    def _working_copy(self) -> Iterator[Path]:
-        self._disk.make_folder(self._scratch)
-        with tempfile.TemporaryDirectory(prefix=WORKING_COPY_PREFIX, dir=self._scratch) as name:
-            work = Path(name)
-            (work / _FIRST_ROOT.parent).mkdir()
-            for source in _metadata_files(self._folder):
-                shutil.copyfile(source, work / source.relative_to(self._folder))
-            yield work
-
-    def _keep(self, work: Path) -> None:
-        for source in _metadata_files(work):
-            target = self._folder / source.relative_to(work)
-            data = source.read_bytes()
-            if not target.exists() or target.read_bytes() != data:
-                self._disk.make_folder(target.parent)
-                self._disk.write_file(target, data)
 
 
 def fetch_pinned_root(transport: Transport, metadata_url: str, root_sha256: bytes) -> bytes:
@@ -207,41 +171,15 @@ def fetch_pinned_root(transport: Transport, metadata_url: str, root_sha256: byte
     return data
 
 
-class _Fetcher(FetcherInterface):
-    """python-tuf's view of our transport. Its errors pass through python-tuf as they are."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        limits = self._transport.limits
-        most = max(limits.root_bytes, limits.timestamp_bytes, limits.snapshot_bytes, limits.targets_bytes)
-        try:
-            # One byte more than any role may have: python-tuf names the role's own limit.
-            yield self._transport.get_once(url, most + 1)
-        except StatusError as error:
-            raise exceptions.DownloadHTTPError(str(error), error.status) from error
-
-
 class _Verified:
     """The metadata that python-tuf has just verified and written to a working copy."""
 
-    def __init__(self, work: Path) -> None:
-        self.root = _load(work, Root, Root.type)
-        self.timestamp = _load(work, Timestamp, Timestamp.type)
-        self.snapshot = _load(work, Snapshot, Snapshot.type)
-        self.targets = _load(work, Targets, Targets.type)
-        self.models = _load(work, Targets, MODELS_ROLE)
-
-
-def _load(work: Path, kind: type[_Role], role: str) -> _Role:
-    path = work / f"{role}.json"
-    if not path.exists():
-        raise TrustError(f"the repository has the role {role}", "none", "publish once more on the server")
-    signed = Metadata.from_file(str(path)).signed
-    if not isinstance(signed, kind):
-        raise TrustError(f"{role}.json is of type {kind.type}", signed.type)
-    return signed
+    def __init__(self, session: Session) -> None:
+        self.root = session.role(Root, Root.type)
+        self.timestamp = session.role(Timestamp, Timestamp.type)
+        self.snapshot = session.role(Snapshot, Snapshot.type)
+        self.targets = session.role(Targets, Targets.type)
+        self.models = session.role(Targets, MODELS_ROLE)
 
 
 def _targets(view: _Verified) -> TrustedTargets:
@@ -268,10 +206,7 @@ def _one_target(role: Targets, name: str) -> TargetFile:
 def _file_ref(target: TargetFile, max_bytes: int) -> FileRef:
     if target.length > max_bytes:
         raise TrustError(f"the target {target.path} has at most {max_bytes} bytes", f"{target.length}")
-    try:
-        return FileRef(sha256=bytes.fromhex(target.hashes["sha256"]), length=target.length)
-    except (KeyError, ValueError) as error:
-        raise TrustError(f"the target {target.path} is named by its SHA-256", str(error)) from error
+    return target_ref(target)
 
 
 def _check_floor(generation: int, floor: int) -> None:
@@ -281,41 +216,3 @@ def _check_floor(generation: int, floor: int) -> None:
             f"generation {generation}",
             "a rollback; nothing was changed",
         )
-
-
-def _metadata_files(folder: Path) -> Iterator[Path]:
-    """Plain files only: root.json is a link that python-tuf makes anew."""
-    return (path for path in folder.rglob("*.json") if path.is_file() and not path.is_symlink())
-
-
-def _config(limits: SyncLimits) -> UpdaterConfig:
-    return UpdaterConfig(
-        max_root_rotations=limits.root_rotations,
-        root_max_length=limits.root_bytes,
-        timestamp_max_length=limits.timestamp_bytes,
-        snapshot_max_length=limits.snapshot_bytes,
-        targets_max_length=limits.targets_bytes,
-    )
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """Say python-tuf's errors, and those of its working copy, in our words."""
-    try:
-        yield
-    except exceptions.ExpiredMetadataError as error:
-        clock = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
-        raise TrustError(
-            "signatures are in date", f"{error} (this device's clock says {clock})", _UPDATES_STOP
-        ) from error
-    except exceptions.DownloadHTTPError as error:
-        advice = "nothing is published yet, or the address is wrong" if error.status_code == 404 else ""
-        raise NetworkError("the server has the repository's metadata", str(error), advice) from error
-    except exceptions.DownloadLengthMismatchError as error:
-        raise TrustError("metadata is as long as was signed", str(error)) from error
-    except exceptions.DownloadError as error:
-        raise NetworkError("metadata can be fetched", str(error)) from error
-    except exceptions.RepositoryError as error:
-        raise TrustError("metadata is signed by the keys of its role and never rolled back", str(error)) from error
-    except OSError as error:
-        raise StoreError("the store can hold a working copy of the metadata", str(error), "free some space") from error
