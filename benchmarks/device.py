@@ -41,7 +41,7 @@ from skuscan.store import DeviceIdentity, Store
 from skuscan_models.synthetic.demo import benchmark_catalogue, photograph_product
 from skuscan_models.synthetic.packaging import draw_front
 
-ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-imagenet"
+ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-products"
 DRAWN = 200  # products with pictures of their own
 PHOTOS = 20
 REPEATS = 3  # scans of each photo

@@ -26,7 +26,7 @@ from skuscan_models.synthetic.demo import benchmark_catalogue, encode_jpeg
 from skuscan_models.synthetic.packaging import draw_front
 from skuscan_server.features import make_display
 
-ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-imagenet"
+ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-products"
 PICTURES = 60
 DISPLAY_SIDE = 240  # px
 

@@ -62,9 +62,9 @@ class Cache:
 
 
 class CachingExecutor(Executor):
-    """Runs `skuscan_server.features.compute` here and now, unless its result is kept.
+    """Runs what it is given here and now; a result of `skuscan_server.features.compute` is kept.
 
-    Only results of this project's own code are unpickled, from a file that it wrote itself.
+    Other work, such as a pair's margin, depends on more than a picture and the model. Only results of this project's own code are unpickled, from a file that it wrote itself.
     """
 
     def __init__(self, cache: Cache) -> None:
@@ -72,10 +72,13 @@ class CachingExecutor(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """`fn(picture, recipe)`, done when it returns."""
+        future: Future[Any] = Future()
+        if fn is not skuscan_server.features.compute:
+            future.set_result(fn(*args, **kwargs))
+            return future
         picture, recipe = args
         key = hashlib.sha256(picture + repr(recipe.display_side).encode()).digest()
         kept = self._cache.get(key)
-        future: Future[Any] = Future()
         future.set_result(pickle.loads(kept) if kept is not None else fn(picture, recipe))
         if kept is None:
             self._cache.put(key, pickle.dumps(future.result()))

@@ -3,7 +3,7 @@
 import importlib.resources
 from pathlib import Path
 
-RELEASED = "efficientnet-lite0-imagenet"  # in use where nobody names another
+RELEASED = "efficientnet-lite0-products"  # in use where nobody names another
 
 
 def released_folder() -> Path:

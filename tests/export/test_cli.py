@@ -9,7 +9,7 @@ from skuscan_export.cli import main
 
 
 def test_ops_lists_the_released_model_and_says_what_it_cannot_know(project_root: Path) -> None:
-    file = project_root / "models" / "artifacts" / "efficientnet-lite0-imagenet" / "backbone.tflite"
+    file = project_root / "models" / "artifacts" / "efficientnet-lite0-products" / "backbone.tflite"
     result = CliRunner().invoke(main, ["ops", str(file)])
     assert result.exit_code == 0
     assert "16  DEPTHWISE_CONV_2D" in result.output

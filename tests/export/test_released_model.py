@@ -18,7 +18,7 @@ PARITY_PICTURES = 200
 
 @pytest.fixture
 def folder(project_root: Path) -> Path:
-    return project_root / "models" / "artifacts" / "efficientnet-lite0-imagenet"
+    return project_root / "models" / "artifacts" / "efficientnet-lite0-products"
 
 
 def test_its_files_have_the_sums_beside_them(folder: Path) -> None:

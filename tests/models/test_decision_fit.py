@@ -146,7 +146,7 @@ def test_writing_coefficients_keeps_the_feature_space_and_the_sums(
     project_root: Path, tmp_path: Path, coefficients: DecisionCoefficients
 ) -> None:
     folder = tmp_path / "artifact"
-    shutil.copytree(project_root / "models" / "artifacts" / "efficientnet-lite0-imagenet", folder)
+    shutil.copytree(project_root / "models" / "artifacts" / "efficientnet-lite0-products", folder)
     before = Model.open_folder(folder)
     write_decision(folder, coefficients)
     after = Model.open_folder(folder)

@@ -27,4 +27,4 @@ def test_a_wrong_value_is_said_with_its_variable(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_released_model_is_installed_as_data() -> None:
-    assert Model.open_folder(load_config().model_folder).artifact.name == "efficientnet-lite0-imagenet"
+    assert Model.open_folder(load_config().model_folder).artifact.name == "efficientnet-lite0-products"
