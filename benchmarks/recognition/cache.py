@@ -64,7 +64,8 @@ class Cache:
 class CachingExecutor(Executor):
     """Runs what it is given here and now; a result of `skuscan_server.features.compute` is kept.
 
-    Other work, such as a pair's margin, depends on more than a picture and the model. Only results of this project's own code are unpickled, from a file that it wrote itself.
+    Other work, such as a pair's margin, depends on more than a picture and the model. Only results of this project's
+    own code are unpickled, from a file that it wrote itself.
     """
 
     def __init__(self, cache: Cache) -> None:
