@@ -118,7 +118,7 @@ class FeaturePool:
     """
 
     def __init__(self, recipe: Recipe, workers: int, executor: Executor | None = None) -> None:
-        self._recipe = recipe
+        self.recipe = recipe
         self._workers = workers
         self._executor = executor
         self._is_ours = executor is None
@@ -139,7 +139,7 @@ class FeaturePool:
         """Other work of the same kind: a function at the top of a module, that gets all it needs and never raises."""
         waiting: deque[tuple[Key, Future[Done]]] = deque()
         for key, job in jobs:
-            waiting.append((key, self._started().submit(work, job, self._recipe)))
+            waiting.append((key, self._started().submit(work, job, self.recipe)))
             if len(waiting) >= self._workers * JOBS_PER_WORKER:
                 yield _result(waiting)
         while waiting:

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -17,14 +18,15 @@ from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
 from skuscan_server.catalogue.assortments import DEFAULT, create_assortment, find_assortment
 from skuscan_server.catalogue.importer import Importer
-from skuscan_server.catalogue.pictures import FinishedWork
-from skuscan_server.catalogue.products import audit
+from skuscan_server.catalogue.pictures import FinishedWork, finish_references
+from skuscan_server.catalogue.products import audit, count_changes
 from skuscan_server.config import ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool, Recipe
 from skuscan_server.keys import KeyFolder, init_keys
+from skuscan_server.models import ModelShelf
 from skuscan_server.quality.nearest import NearOptions
 from skuscan_server.quality.neighbours import Neighbours
 from skuscan_server.quality.report import QualityReport
@@ -34,8 +36,25 @@ from skuscan_server.repository import TufRepository
 FIRST_KEY_NAME = "first"
 
 
+@dataclass(frozen=True)
+class ModelChange:
+    """What taking a model into use came to.
+
+    Attributes:
+        name: The model's.
+        feature_space: 32 bytes.
+        computed: Pictures whose features were computed now; those of earlier runs are not among them.
+        changed: Whether another model was in use before.
+    """
+
+    name: str
+    feature_space: bytes
+    computed: int
+    changed: bool
+
+
 class Services:
-    """What the server is made of. Parts are made on first use; safe in any thread after that.
+    """What the server is made of; safe in any thread.
 
     Args:
         config: Everything that an operator can choose.
@@ -44,28 +63,29 @@ class Services:
 
     def __init__(self, config: ServerConfig, executor: Executor | None = None) -> None:
         self.config = config
+        self.models = ModelShelf(config.data_folder / "models", config.model_folder)
         self._executor = executor
+        self._opened: tuple[Path, Model] | None = None
         self.database = Database(config.url)
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
         self.keys = KeyFolder(config.keys)
         self.decoding = threading.BoundedSemaphore(config.concurrent_decodes)  # pictures being decoded in this process
 
-    @cached_property
+    @property
     def model(self) -> Model:
-        """The model that features are computed with. Raises ModelError."""
-        return Model.open_folder(self.config.model_folder)
+        """The model in use; `set_model` may change it at any time, in another process too. Raises ModelError."""
+        return self._open(self.models.in_use())
 
-    @cached_property
+    @property
     def work(self) -> FinishedWork:
-        """The features that are finished in the model's feature space."""
-        return FinishedWork(self.database, self.published, self.model.feature_space, self.config.display_side)
+        """The features that are finished in the feature space of the model in use."""
+        return self._work(self.model)
 
-    @cached_property
+    @property
     def neighbours(self) -> Neighbours:
-        """Which pictures look alike in the model's feature space."""
-        near = NearOptions(PairOptions().minimum_similarity)
-        return Neighbours(self.database, self.model.feature_space, near, self.config.lease)
+        """Which pictures look alike in the feature space of the model in use."""
+        return self._neighbours(self.model)
 
     @contextmanager
     def quality_report(self) -> Iterator[QualityReport]:
@@ -108,19 +128,20 @@ class Services:
         """The signed repository of an assortment."""
         return TufRepository(self.config.published, assortment, self.keys)
 
-    def pool(self) -> FeaturePool:
-        """Workers for features; a context manager."""
-        recipe = Recipe(str(self.config.model_folder.absolute()), self.config.display_side)
+    def pool(self, model_folder: Path | None = None) -> FeaturePool:
+        """Workers for features of a model, the one in use if none is given; a context manager."""
+        recipe = Recipe(str((model_folder or self.models.in_use()).absolute()), self.config.display_side)
         return FeaturePool(recipe, self.config.workers, self._executor)
 
     def importer(self, pool: FeaturePool) -> Importer:
-        """What brings import plans into the catalogue."""
+        """What brings import plans into the catalogue, with the features of the pool's model."""
+        model = self._open(Path(pool.recipe.model_folder))
         return Importer(
             self.database,
             self.pictures,
-            self.work,
+            self._work(model),
             pool,
-            self.neighbours,
+            self._neighbours(model),
             max_picture_bytes=self.config.max_picture_bytes,
             batch=self.config.feature_batch,
         )
@@ -128,10 +149,11 @@ class Services:
     def publish(
         self, assortment: str, *, force: str = "", wait: float = 0.0, progress: Progress = lambda *_: None
     ) -> Published | None:
-        """Publish what changed in an assortment, see `Publisher.publish`."""
+        """Publish what changed in an assortment, with the model in use, see `Publisher.publish`."""
         from skuscan_server.calibration import calibrate  # scikit-learn takes a second to import
 
-        config = self.config
+        config, folder = self.config, self.models.in_use()
+        model = self._open(folder)
         options = PublishOptions(
             annoy_trees=config.annoy_trees,
             probes=config.probes,
@@ -142,16 +164,65 @@ class Services:
             lease=config.lease,
         )
         publisher = Publisher(
-            self.database, config.model_folder, self.pictures, config.published, self.work, calibrate, options
+            self.database,
+            folder,
+            self.pictures,
+            config.published,
+            self._work(model),
+            calibrate,
+            options,
+            lambda: self.models.in_use() == folder,
         )
         with self.database.read() as session:
             find_assortment(session, assortment)
-        with self.pool() as pool:
+        with self.pool(folder) as pool:
             published = publisher.publish(
                 assortment, self.repository(assortment), pool, force=force, wait=wait, progress=progress
             )
-        self.neighbours.refresh()  # pictures that came over the API were measured just now
+        self._neighbours(model).refresh()  # pictures that came over the API were measured just now
         return published
+
+    def set_model(self, source: Path, actor: str, progress: Progress = lambda *_: None) -> ModelChange:
+        """Take another model into use: every assortment is published with it next.
+
+        The features of all references are computed first, and the model before stays in use until they are finished;
+        killed before that, the next run goes on where it was.
+
+        Args:
+            source: An artefact's folder; a copy is kept.
+            actor: Who does it, for the audit log.
+            progress: Told of pictures done, of how many.
+
+        Raises:
+            ModelError: It is no artefact, or does not run here.
+            CatalogueError: A reference picture cannot be used.
+        """
+        folder = self.models.add(source)
+        model = self._open(folder)
+        with self.pool(folder) as pool:
+            computed = finish_references(
+                self.database, self.pictures, self._work(model), pool, self.config.feature_batch, progress
+            )
+        changed = self.models.in_use() != folder
+        self.models.use(folder)
+        with self.database.write() as session:
+            count_changes(session, 1)  # after the model: who publishes what is counted here sees the new one
+            audit(session, actor, "model set", f"{model.artifact.name} {folder.name}")
+        return ModelChange(model.artifact.name, model.feature_space, computed, changed)
+
+    def _open(self, folder: Path) -> Model:
+        """A model's folder; the last one that was opened is kept, since folders never change."""
+        known = self._opened
+        if known is None or known[0] != folder:
+            known = self._opened = (folder, Model.open_folder(folder))
+        return known[1]
+
+    def _work(self, model: Model) -> FinishedWork:
+        return FinishedWork(self.database, self.published, model.feature_space, self.config.display_side)
+
+    def _neighbours(self, model: Model) -> Neighbours:
+        near = NearOptions(PairOptions().minimum_similarity)
+        return Neighbours(self.database, model.feature_space, near, self.config.lease)
 
     def _create_repository(self, assortment: str) -> None:
         """Sign the first root, unless a run that was killed before its commit has done so."""

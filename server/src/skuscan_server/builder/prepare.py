@@ -6,7 +6,6 @@ nothing of it.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import select
 
@@ -21,7 +20,7 @@ from skuscan_server.builder.records import RecordId, RecordMaker, StoredRecord
 from skuscan_server.builder.snapshot import Snapshot, load_snapshot
 from skuscan_server.builder.state import last_publication, live_pairs, live_records
 from skuscan_server.builder.vectors import Vectors, load_vectors
-from skuscan_server.catalogue.pictures import FinishedWork, PictureJob
+from skuscan_server.catalogue.pictures import FinishedWork, finish_pictures
 from skuscan_server.db.batches import batched
 from skuscan_server.db.models import Display
 from skuscan_server.db.session import Database
@@ -127,19 +126,8 @@ class Preparation:
 
     def _finish_features(self, snapshot: Snapshot, pool: FeaturePool, progress: Progress) -> None:
         lengths = {reference.picture_sha256: reference.picture_length for reference in snapshot.references}
-        missing = sorted(self._work.missing(lengths))
-        done = 0
-
-        def count(finished: int) -> None:
-            nonlocal done
-            done += finished
-            progress(done, len(missing))
-
-        jobs = [
-            PictureJob(sha256, partial(self._pictures.read, FileRef(sha256=sha256, length=lengths[sha256])))
-            for sha256 in missing
-        ]
-        refused = self._work.finish(jobs, pool, self._batch, count)
+        missing = {sha256: lengths[sha256] for sha256 in self._work.missing(lengths)}
+        refused = finish_pictures(missing, self._pictures, self._work, pool, self._batch, progress)
         for reference in snapshot.references:
             if why := refused.get(reference.picture_sha256):
                 raise PublishError(

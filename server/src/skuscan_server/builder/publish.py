@@ -11,9 +11,8 @@ Killed before 5, nothing is visible. Killed between 5 and 6, the database lags b
 its older state, holds all that is wanted, and has a higher number.
 """
 
-import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +37,9 @@ from skuscan_server.catalogue.pictures import FinishedWork
 from skuscan_server.db.lock import Lease, builder_lock
 from skuscan_server.db.models import Assortment, Publication
 from skuscan_server.db.session import Database
-from skuscan_server.errors import PublishError
+from skuscan_server.errors import BusyError, PublishError
 from skuscan_server.features import FeaturePool
+from skuscan_server.models import published_bytes, published_digest
 from skuscan_server.repository import TufRepository
 
 BASE = "base"
@@ -106,6 +106,7 @@ class Publisher:
         work: Finished features, of the model's feature space.
         fit: Fits the decision.
         options: How.
+        is_in_use: Whether the model is still the one that the server publishes; another process may set another.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Publisher:
         work: FinishedWork,
         fit: Fit,
         options: PublishOptions,
+        is_in_use: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
         self._model_folder = model_folder
@@ -127,6 +129,7 @@ class Publisher:
         self._work = work
         self._fit = fit
         self._options = options
+        self._is_in_use = is_in_use
         self._preparation = Preparation(
             database,
             pictures,
@@ -158,12 +161,14 @@ class Publisher:
             progress: Told of pictures done, of how many: first features, then the fit.
 
         Raises:
-            BusyError: Another builder is at it.
+            BusyError: Another builder is at it, or another model was set meanwhile.
             PublishError: A picture cannot be used, or there is nothing to begin with.
             NotFoundError: No such assortment.
         """
         with builder_lock(self._database, assortment, self._options.lease, wait) as lease:
             plan = self._preparation.plan(assortment, pool, progress)
+            if not self._is_in_use():  # asked after the catalogue was read: a model set later is a later change of it
+                raise BusyError("a publication carries the model in use", "another was set meanwhile", "publish again")
             if not force and plan.change.is_empty and self._is_current(plan, repository):
                 self._note_check(plan)
                 return None
@@ -198,7 +203,7 @@ class Publisher:
         manifest.created_unix_ms = int(now * 1000)
         manifest.generation = _next_generation(plan, repository, now)
         data = serialize_manifest(manifest)
-        repository.publish(data, self._model_bytes())
+        repository.publish(data, published_bytes(self._model))
         publication = Publication(
             assortment=manifest.assortment,
             generation=manifest.generation,
@@ -293,11 +298,8 @@ class Publisher:
 
         return self._fit(PlanCatalogue(self._database, self._model, plan, stored), read_picture, rate, progress), 0
 
-    def _model_bytes(self) -> bytes:
-        return self._model.artifact.SerializeToString(deterministic=True)
-
     def _model_sha256(self) -> bytes:
-        return hashlib.sha256(self._model_bytes()).digest()
+        return published_digest(self._model)
 
     def _publish_model(self) -> None:
         """Put the model's files beside the segments; the artefact itself is a signed target."""

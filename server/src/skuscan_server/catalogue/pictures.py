@@ -4,8 +4,9 @@ A picture's bytes lie in a folder of blobs; features and display pictures are fo
 and (picture, side). Finished work is committed in batches, so what was killed goes on where it was.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store.blobs import BlobFolder
 from skuscan_server.db.batches import batched
-from skuscan_server.db.models import Display, Feature
+from skuscan_server.db.models import Display, Feature, Picture, Reference
 from skuscan_server.db.session import Database
 from skuscan_server.errors import CatalogueError, TooLargeError
 from skuscan_server.features import Computed, FeaturePool, Refused
@@ -122,3 +123,69 @@ class FinishedWork:
         session.merge(
             Display(picture_sha256=sha256, side=self.display_side, sha256=display.sha256, length=display.length)
         )
+
+
+def finish_references(
+    database: Database,
+    pictures: BlobFolder,
+    work: FinishedWork,
+    pool: FeaturePool,
+    batch: int,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Compute the features of all references of the catalogue that have none yet in a feature space.
+
+    Args:
+        database: The catalogue.
+        pictures: Reference pictures as uploaded.
+        work: Of that feature space.
+        pool: Of its model.
+        batch: Pictures computed between two commits.
+        progress: Told of pictures done, of how many.
+
+    Returns:
+        How many were computed.
+
+    Raises:
+        CatalogueError: A picture cannot be used.
+        StoreError: A picture is lost.
+    """
+    with database.read() as session:
+        query = select(Reference.sku, Picture.sha256, Picture.length).join(
+            Picture, Picture.sha256 == Reference.picture_sha256
+        )
+        rows = session.execute(query).all()
+    lengths = {sha256: length for _, sha256, length in rows}
+    missing = work.missing(lengths)
+    refused = finish_pictures({sha256: lengths[sha256] for sha256 in missing}, pictures, work, pool, batch, progress)
+    for sku, sha256, _ in rows:
+        if why := refused.get(sha256):
+            raise CatalogueError(
+                f"every reference picture can be used: {why.rule}",
+                f"{sku}: {why.received}",
+                "remove the reference or replace the picture",
+            )
+    return len(missing)
+
+
+def finish_pictures(
+    lengths: Mapping[bytes, int],
+    pictures: BlobFolder,
+    work: FinishedWork,
+    pool: FeaturePool,
+    batch: int,
+    progress: Callable[[int, int], None],
+) -> dict[bytes, Refused]:
+    """Compute the features of kept pictures, given as SHA-256 -> bytes. Gives the refused ones back by SHA-256."""
+    done = 0
+
+    def count(finished: int) -> None:
+        nonlocal done
+        done += finished
+        progress(done, len(lengths))
+
+    jobs = [
+        PictureJob(sha256, partial(pictures.read, FileRef(sha256=sha256, length=length)))
+        for sha256, length in sorted(lengths.items())
+    ]
+    return work.finish(jobs, pool, batch, count)

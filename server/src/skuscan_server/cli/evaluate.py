@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skuscan_server.cli.common import config_of, progress_bar
+from skuscan_server.services import Services
 
 if TYPE_CHECKING:
     from skuscan_server.evaluation.run import Step
@@ -61,7 +62,9 @@ def command(
     inputs = EvaluationInputs(catalogue, queries, negatives, distractors, limit)
     with tempfile.TemporaryDirectory(prefix="skuscan-evaluation-") as folder, _progress() as step:
         private = {"data_folder": Path(folder) / "server", "database_url": "", "published_folder": None}
-        config = config_of(ctx).model_copy(update=private | {"keys_folder": None})
+        given = config_of(ctx)
+        own = {"keys_folder": None, "model_folder": Services(given).models.in_use()}
+        config = given.model_copy(update=private | own)
         result = evaluate(inputs, config, Path(folder) / "device", step)
         page = write_page(mistakes, f"Mistakes of {queries}", result.mistakes)
     if json_file is not None:

@@ -56,7 +56,7 @@ def provision(
     with services.database.write() as session:
         root = services.repository(DEFAULT).root_sha256()
         token = str(create_enrolment_token(session, DEFAULT, root, TOKEN_DAYS))
-    with _serving(config) as url:
+    with serving(config) as url:
         enrol(url, token, store, ACTOR, SyncOptions())
         device = Store.open(store)
         sync_once(device, SyncOptions())
@@ -71,7 +71,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def _serving(config: ServerConfig) -> Iterator[str]:
+def serving(config: ServerConfig) -> Iterator[str]:
     """The Flask application on a free port of loopback."""
     server = make_server("127.0.0.1", 0, create_app(config), threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
