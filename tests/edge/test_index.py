@@ -332,6 +332,12 @@ def test_a_delta_alone_is_searched() -> None:
     assert open_index(catalogue).search(near(rows, 12), 3)[0] == SimpleNeighbour("12", 12)
 
 
+@given(st.lists(st.integers(0, 5), max_size=20), st.integers(0, 25))
+def test_the_largest_are_those_of_a_stable_sort_whatever_their_number(values: list[int], count: int) -> None:
+    expected = sorted(range(len(values)), key=lambda position: -values[position])[:count]
+    assert index.largest(np.array(values, np.float32), count).tolist() == expected
+
+
 class SimpleNeighbour(SimpleNamespace):
     """Equal to a neighbour of this SKU and row, whatever its similarity."""
 
@@ -340,3 +346,7 @@ class SimpleNeighbour(SimpleNamespace):
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Neighbour) and (other.sku, other.row) == (self.sku, self.row)
+
+
+def test_none_of_the_largest_are_none() -> None:
+    assert largest(np.array([1, 2], np.float32), 0).tolist() == []

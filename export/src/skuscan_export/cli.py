@@ -7,7 +7,7 @@ import click
 
 from skuscan.errors import SkuscanError
 from skuscan.model import Model
-from skuscan_export.card import add_parity, write_card
+from skuscan_export.card import add_parity, add_results, write_card
 from skuscan_export.edgetpu_ops import SOURCE, check_ops
 from skuscan_export.graph import read_ops
 
@@ -101,6 +101,14 @@ def recall(artifact: Path, out: Path, sets: tuple[Path, ...]) -> None:
     )
     if not comparison.passes:
         sys.exit(1)
+
+
+@main.command()
+@click.option("--artifact", required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("results", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def card(artifact: Path, results: Path) -> None:
+    """Put an evaluation's RESULTS (recognition.json) into an artefact's model card."""
+    add_results(artifact, results)
 
 
 @main.command()
