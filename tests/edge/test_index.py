@@ -23,6 +23,7 @@ from skuscan.index import (
     Neighbour,
     Query,
     build_annoy,
+    largest,
 )
 
 LEAST_RECALL = 0.99  # of Annoy's first 20 rows among 5,000

@@ -46,16 +46,6 @@ def result_of(title: str, rate: float | None) -> dict[str, object]:
     return {"title": title, "n": 30, "ablation": {"embedding": {"recall_at_1": 0.7}}} | rates
 
 
-def result_of(title: str, rate: float | None) -> dict[str, object]:
-    interval = None if rate is None else [0.8, 0.95]
-    rates = {
-        name: value
-        for kind in ("recall_at_1", "coverage", "precision")
-        for name, value in ((kind, rate), (f"{kind}_interval", interval))
-    }
-    return {"title": title, "n": 30, "ablation": {"embedding": {"recall_at_1": 0.7}}} | rates
-
-
 def write(folder: Path, backbone: bytes = b"network") -> ModelArtifact:
     return write_artifact(folder, "name", backbone, HEAD, SPEC)
 
