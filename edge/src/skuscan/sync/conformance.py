@@ -13,7 +13,7 @@ Exit codes: 0 done; 1 anything else.
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,10 +156,10 @@ def download(client: Client) -> None:
     client.download()
 
 
-def main() -> None:
-    """The entry point."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point; `arguments` are those of the command line unless given."""
     try:
-        cli(standalone_mode=False)
+        cli(arguments, standalone_mode=False)
     except (SkuscanError, click.ClickException, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
