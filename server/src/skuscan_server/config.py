@@ -29,6 +29,7 @@ class ServerConfig(BaseSettings):
     database_url: str = ""  # SQLAlchemy URL; empty: SQLite in the data folder
     published_folder: Path | None = None  # what devices download; None: in the data folder
     keys_folder: Path | None = None  # signing keys; None: in the data folder
+    offline_keys_folder: Path | None = None  # root keys; None: `offline` in the folder of keys
     model_folder: Path = Field(default_factory=released_folder)  # until `skuscan-server model set` brings another
 
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)  # feature processes

@@ -11,7 +11,6 @@ A key that was moved away is only missed when something must be signed with it, 
 """
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,13 +99,6 @@ class KeyFolder:
         path = folder / self._name(role, max(numbers, default=0) + 1)
         DISK.write_file(path, CryptoSigner.generate_ed25519().private_bytes, PRIVATE_MODE)
         return _load(path)
-
-    def remove(self, keyids: Collection[str], role: str, assortment: str = "") -> list[Path]:
-        """Remove the files of a role's keys that no root names any more."""
-        gone = [path for path in self._paths(role, assortment) if _load(path).public_key.keyid in keyids]
-        for path in gone:
-            DISK.remove(path)
-        return gone
 
     def is_here(self, role: str, assortment: str = "") -> bool:
         """False when the operator keeps the role's keys elsewhere."""

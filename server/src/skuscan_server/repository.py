@@ -85,6 +85,14 @@ class _Live:
             generation, self.timestamp.version, self.snapshot.version, self.targets.version, self.models.version
         )
 
+    def roles(self) -> dict[str, Signed]:
+        return {
+            Targets.type: self.targets,
+            MODELS_ROLE: self.models,
+            Snapshot.type: self.snapshot,
+            Timestamp.type: self.timestamp,
+        }
+
 
 def utc_now() -> datetime:
     """The time by which signatures are made."""
@@ -144,9 +152,7 @@ class TufRepository:
             ConfigError: Fewer root keys are here than must sign.
         """
         with self._locked():
-            root = self._root()
-            root.version += 1
-            root.expires = self._clock() + self._lifetime(Root.type)
+            root = self._next_root()
             self._write_root(root)
             return root.version
 
@@ -220,11 +226,20 @@ class TufRepository:
         root.unrecognized_fields[ROOT_FIELD] = RootPins(self._assortment, [delegations.to_dict()]).to_field()
         return root
 
+    def _next_root(self) -> Root:
+        """The newest root, ready to be changed and signed as the next one."""
+        root = self._root()
+        root.version += 1
+        root.expires = self._clock() + self._lifetime(Root.type)
+        return root
+
     def _write_root(self, root: Root) -> None:
+        DISK.write_file(self._root_path(root.version), self._signed_root(root))
+
+    def _signed_root(self, root: Root) -> bytes:
         """Signed by enough keys of its own, and of the root before (TUF 6.1)."""
         delegators = [root] if root.version == 1 else [self._root(), root]
-        signed = sign(root, Root.type, self._keys.root_signers(), delegators)
-        DISK.write_file(self._root_path(root.version), signed)
+        return sign(root, Root.type, self._keys.root_signers(), delegators)
 
     def _checked_generation(self, manifest: bytes) -> int:
         try:

@@ -20,11 +20,13 @@ from skuscan_server.catalogue.assortments import DEFAULT, create_assortment, fin
 from skuscan_server.catalogue.importer import Importer
 from skuscan_server.catalogue.pictures import FinishedWork, finish_references
 from skuscan_server.catalogue.products import audit, count_changes
+from skuscan_server.ceremony import Ceremony
 from skuscan_server.config import ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool, Recipe
+from skuscan_server.key_office import KeyOffice
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.models import ModelShelf
 from skuscan_server.quality.nearest import NearOptions
@@ -69,7 +71,7 @@ class Services:
         self.database = Database(config.url)
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
-        self.keys = KeyFolder(config.keys)
+        self.keys = KeyFolder(config.keys, config.offline_keys_folder)
         self.decoding = threading.BoundedSemaphore(config.concurrent_decodes)  # pictures being decoded in this process
 
     @property
@@ -108,7 +110,7 @@ class Services:
             DISK.make_folder(folder.absolute())
         schema.upgrade(self.database)
         if not any(self.config.keys.rglob("*.pem")):
-            init_keys(self.config.keys)
+            init_keys(self.config.keys, self.config.offline_keys_folder)
         with self.database.write() as session:
             if session.get(Assortment, DEFAULT) is None:
                 create_assortment(session, DEFAULT, everything=True)
@@ -127,6 +129,12 @@ class Services:
     def repository(self, assortment: str) -> TufRepository:
         """The signed repository of an assortment."""
         return TufRepository(self.config.published, assortment, self.keys)
+
+    def key_office(self) -> KeyOffice:
+        """What changes keys, in every assortment."""
+        with self.database.read() as session:
+            names = session.scalars(select(Assortment.name).order_by(Assortment.name)).all()
+        return KeyOffice(self.keys, {name: Ceremony(self.config.published, name, self.keys) for name in names})
 
     def pool(self, model_folder: Path | None = None) -> FeaturePool:
         """Workers for features of a model, the one in use if none is given; a context manager."""
@@ -228,4 +236,4 @@ class Services:
         """Sign the first root, unless a run that was killed before its commit has done so."""
         repository = self.repository(assortment)
         if not (repository.metadata / "1.root.json").exists():
-            repository.create()
+            repository.create(like=None if assortment == DEFAULT else self.repository(DEFAULT))

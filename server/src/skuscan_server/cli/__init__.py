@@ -19,6 +19,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "enrol-token": "enrol_token",
     "devices": "devices",
     "api-key": "api_key",
+    "keys": "keys",
     "evaluate": "evaluate",
 }
 

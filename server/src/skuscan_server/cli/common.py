@@ -16,15 +16,15 @@ from skuscan_server.services import Services
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def config_of(ctx: click.Context) -> ServerConfig:
-    """The configuration: the environment, and `--data` over it."""
-    data: Path | None = ctx.obj
-    return load_config(data_folder=data) if data is not None else load_config()
+def config_of(ctx: click.Context, offline: Path | None = None) -> ServerConfig:
+    """The configuration: the environment, and over it `--data`, and `--offline` of the commands that have it."""
+    given = {"data_folder": ctx.obj, "offline_keys_folder": offline}
+    return load_config(**{name: path for name, path in given.items() if path is not None})
 
 
-def services_of(ctx: click.Context) -> Services:
+def services_of(ctx: click.Context, offline: Path | None = None) -> Services:
     """The server's parts; it was set up before. Raises ConfigError."""
-    services = Services(config_of(ctx))
+    services = Services(config_of(ctx, offline))
     services.check()
     return services
 
