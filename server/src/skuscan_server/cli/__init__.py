@@ -15,6 +15,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "scheduler": "scheduler",
     "catalogue": "catalogue",
     "publish": "publish",
+    "rollout": "rollout",
     "model": "model",
     "enrol-token": "enrol_token",
     "devices": "devices",
