@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from skuscan.decision import FEATURE_SIGNS, Decider, Measured
 from skuscan.model import Model
@@ -30,6 +31,7 @@ from skuscan_models.decision_model import (
 )
 from skuscan_models.decision_report import reliability_of, report
 from skuscan_models.decision_scans import MeasuredScan, Sizes, measured_scans
+from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 
 OPTIONS = FitOptions()
 SHORTLIST = RecognizerOptions().shortlist
@@ -178,6 +180,17 @@ def test_pictures_become_measured_scans(shared_data: Path, released_model: Model
         assert all(m.geometry is not None for m in (*scan.whole, *scan.without_product, *scan.without_family))
         assert scan.sku not in {m.sku for m in (*scan.without_product, *scan.without_family)}
     assert sum(not s.sku for s in scans) == 3
+
+
+def test_pictures_of_packages_alone_are_measured_beside_drawn_ones(released_model: Model, tmp_path: Path) -> None:
+    (tmp_path / "boxes").mkdir()
+    for variant in range(2):
+        front = draw_front(design(1, TRAIN_FAMILIES[0], variant))
+        Image.fromarray(front).save(tmp_path / "boxes" / f"{variant}.jpg")
+    sizes = Sizes(
+        boxes=2, boxes_scanned=1, boxes_left_out=0, drawn_families=1, drawn_variants=2, drawn_scans=1, nothing=0
+    )
+    assert [scan.source for scan in measured_scans(released_model, tmp_path, sizes, 0)] == ["boxes", "drawn"]
 
 
 def test_the_command_says_what_is_wrong_with_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--artifact", type=Path, required=True, help="folder of the artefact, e.g. models/artifacts/NAME"
     )
-    parser.add_argument("--pictures", type=Path, required=True, help="folder with grozi120, produce and boxes")
+    parser.add_argument(
+        "--pictures", type=Path, required=True, help="folder with grozi120, produce, boxes, or some of them"
+    )
     parser.add_argument("--report", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--diagram", type=Path, required=True, help="SVG file to write")
     parser.add_argument("--seed", type=int, default=0)

@@ -7,8 +7,9 @@ Four catalogues, each with scans of its own:
     boxes     package scans, and drawn field views of them; some products are left out of the catalogue
     drawn     drawn families of near-duplicates, and drawn field views of them
 
-and drawn photos of nothing. From every scan of a product, two further cases come for nothing: the product left out of
-the catalogue, and its whole family left out.
+and drawn photos of nothing. Those of the first three whose folder is not there are left out: a retailer may have
+nothing but pictures of packages. From every scan of a product, two further cases come for nothing: the product left out
+of the catalogue, and its whole family left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Measured
+from skuscan.errors import PictureError
 from skuscan.features import FeatureExtractor
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
@@ -93,22 +95,29 @@ class MeasuredScan:
 
 
 def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Iterator[MeasuredScan]:
-    """Every scan of the four catalogues.
+    """Every scan of the catalogues.
 
     Args:
         model: Whose features are measured.
-        pictures: The folder with `grozi120`, `produce` and `boxes`.
+        pictures: The folder with `grozi120`, `produce` and `boxes`, or some of them.
         sizes: How much.
         seed: Of every choice and every drawn photo.
+
+    Raises:
+        PictureError: The folder holds none of them.
     """
     eye = Eye.open(model, RuntimeOptions())
     rng = np.random.default_rng(seed)
-    sources = {
-        "grozi": _folders(pictures / "grozi120", sizes.grozi_scans, rng),
-        "produce": _folders(pictures / "produce", sizes.produce_scans, rng),
-        "boxes": _boxes(pictures / "boxes", sizes, rng),
-        "drawn": _drawn(sizes, rng),
-    }
+    sources: dict[str, tuple[list[Item], Iterator[Photo]]] = {}
+    if (pictures / "grozi120").is_dir():
+        sources["grozi"] = _folders(pictures / "grozi120", sizes.grozi_scans, rng)
+    if (pictures / "produce").is_dir():
+        sources["produce"] = _folders(pictures / "produce", sizes.produce_scans, rng)
+    if (pictures / "boxes").is_dir():
+        sources["boxes"] = _boxes(pictures / "boxes", sizes, rng)
+    if not sources:
+        raise PictureError("the folder holds grozi120, produce or boxes", str(pictures))
+    sources["drawn"] = _drawn(sizes, rng)
     for source, (items, photos) in sources.items():
         yield from _measure(source, eye, model, items, photos)
 
