@@ -2,7 +2,7 @@
 
 Commands are imported when they are called, so that `skuscan --help` is quick and needs no interpreter.
 
-Exit codes: 0 done; 1 the command worked and what it looked at is not well (`doctor`) or was refused (`sync`);
+Exit codes: 0 done; 1 the command worked and what it looked at is not well (`doctor`) or was refused (`sync`, `bundle`);
 2 an error of the caller or the surroundings, said in one line; 130 stopped by Ctrl-C.
 """
 
@@ -16,7 +16,7 @@ from skuscan.cli.entry import LazyGroup, start
 # scan four times dearer. numpy reads this when it is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-COMMANDS = ("enrol", "sync", "identify", "status", "doctor", "bench")
+COMMANDS = ("enrol", "sync", "bundle", "identify", "status", "doctor", "bench")
 
 
 @click.group(

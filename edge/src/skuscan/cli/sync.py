@@ -3,8 +3,6 @@
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from skuscan.cli.options import echo_json, json_option, store_option
+from skuscan.cli.transfer import progress_bar, result_line
 
 if TYPE_CHECKING:
-    from skuscan.sync import IndexPolicy, SyncResult
-    from skuscan.sync.downloader import Progress
+    from skuscan.sync import IndexPolicy
 
 
 @click.command("sync")
@@ -54,12 +52,12 @@ def command(
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
         watch_server(opened, options, _stop_on_signals())
         return 0
-    with _progress_bar(shown=not as_json) as progress:
+    with progress_bar("fetching", shown=not as_json) as progress:
         result = sync_once(opened, options, progress=progress)
     if as_json:
         echo_json(asdict(result))
     else:
-        click.echo(_line(result))
+        click.echo(result_line(result))
     return 1 if result.state == "rejected" else 0
 
 
@@ -68,27 +66,3 @@ def _stop_on_signals() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-@contextmanager
-def _progress_bar(shown: bool) -> Iterator["Progress"]:
-    """A bar on a terminal, nothing in a pipe: rich sees to that."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("fetching"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (shown and console.is_terminal)) as bar:
-        task = bar.add_task("fetching", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _line(result: "SyncResult") -> str:
-    moved = result.bytes_metadata + result.bytes_records + result.bytes_display
-    text = f"{result.state}: generation {result.generation}"
-    if result.reason:
-        text += f" ({result.reason})"
-    return (
-        f"{text}; {moved:,} bytes in {result.seconds:.1f} s"
-        f" (metadata {result.bytes_metadata:,}, records {result.bytes_records:,}, display {result.bytes_display:,})"
-    )

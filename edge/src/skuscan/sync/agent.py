@@ -22,31 +22,29 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata
+from pathlib import Path
 from typing import Literal
-
-from google.protobuf import json_format
 
 from skuscan.bundle.manifest import parse_manifest
 from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError, SyncError, TrustError
 from skuscan.model import parse_artifact
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.proto.device_pb2 import DeviceReport
-from skuscan.runtime import LIBRARIES
 from skuscan.store import Generation, Store
+from skuscan.store.journal import MAX_TEXT
 from skuscan.sync.downloader import Download, Downloader, Progress
-from skuscan.sync.enrolment import JSON_HEADERS
 from skuscan.sync.index_build import child_builder
 from skuscan.sync.metadata import WORKING_COPY_PREFIX
+from skuscan.sync.offline import bundle_source
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.plan import IndexRules, SyncPlan, plan_displays, plan_sync, takes_part
 from skuscan.sync.probes import check_probes
-from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET
-from skuscan.sync.transport import VERSION, Transport, absolute_url
+from skuscan.sync.report import report
+from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET, published_target_name
+from skuscan.sync.source import Source, server_source
 from skuscan.sync.trust import TrustedMetadata, TrustedTargets
 
-REPORT_PATH = "api/v1/devices/me/report"
+REFUSED = "refused"  # the journal's event of an update that was not signed as it must be, or a bundle that failed
 POLL_JITTER = 0.25  # share of the polling interval, either way: a fleet must not knock in step
 
 State = Literal["unchanged", "activated", "rejected"]
@@ -103,7 +101,33 @@ def sync_once(
         TrustError: What came was not signed as it must be.
         StoreError: The disk failed, or another process is syncing.
     """
-    return _Sync(store, options, probe, progress, Transport(options, stop)).run()
+    return _Sync(store, options, probe, progress, server_source(store.identity, options, stop)).run()
+
+
+def import_bundle(
+    store: Store, path: Path, options: SyncOptions, probe: Probe = check_probes, progress: Progress = _silent
+) -> SyncResult:
+    """Bring a device to what an exported bundle holds, by the same steps and checks, without a network.
+
+    Args:
+        store: The device's.
+        path: A folder or a tar, as `skuscan-server bundle export` made it.
+        options: What an import may cost.
+        probe: As in `sync_once`.
+        progress: As in `sync_once`.
+
+    Raises:
+        SyncError: The bundle is none, is cut, or lacks a file.
+        TrustError: What it holds is not signed as it must be, or is older than what was confirmed.
+        StoreError: The disk failed, or another process is syncing.
+    """
+    try:
+        source = bundle_source(path, store.identity.assortment, options.limits)
+    except SyncError as error:
+        with suppress(StoreError), store.lock:
+            store.journal.note(REFUSED, 0, str(error))
+        raise
+    return _Sync(store, options, probe, progress, source).run()
 
 
 def watch(store: Store, options: SyncOptions, stop: threading.Event, probe: Probe = check_probes) -> None:
@@ -114,7 +138,7 @@ def watch(store: Store, options: SyncOptions, stop: threading.Event, probe: Prob
     next_sweep = time.monotonic() + options.sweep_seconds
     report = True  # the first time, so that the server knows who is there
     while not stop.is_set():
-        sync = _Sync(store, options, probe, _silent, Transport(options, stop))
+        sync = _Sync(store, options, probe, _silent, server_source(store.identity, options, stop))
         try:
             result = sync.run(always_report=report)
             log.info("%s, generation %d %s", result.state, result.generation, result.reason)
@@ -131,28 +155,28 @@ def watch(store: Store, options: SyncOptions, stop: threading.Event, probe: Prob
 class _Sync:
     """One sync. Its stages hand on what they learnt."""
 
-    def __init__(
-        self, store: Store, options: SyncOptions, probe: Probe, progress: Progress, transport: Transport
-    ) -> None:
+    def __init__(self, store: Store, options: SyncOptions, probe: Probe, progress: Progress, source: Source) -> None:
         self._store = store
         self._options = options
         self._probe = probe
         self._progress = progress
-        self._transport = transport
+        self._source = source
+        self._transport = source.transport
+        self._offered = 0  # the generation that was signed; 0: none was trusted yet
         self._target_names: dict[bytes, str] = {}
         self._bytes: dict[Stage, int] = {"metadata": 0, "records": 0, "display": 0}
         self._scratch = store.path / "tmp"
-        self._parts = self._scratch / "parts"
+        self._parts = self._scratch / source.parts
         self._pending_displays = self._scratch / "displays-pending"
-        self._downloader = Downloader(transport, store.blobs, self._parts)
+        self._downloader = Downloader(source.transport, store.blobs, self._parts)
         identity = store.identity
         self._trust = TrustedMetadata(
             store.path / "tuf",
             self._scratch,
             identity.assortment,
             bytes.fromhex(identity.root_sha256),
-            absolute_url(identity.server_url, identity.metadata_url),
-            transport,
+            source.metadata_url,
+            source.transport,
             store.disk,
         )
 
@@ -162,13 +186,21 @@ class _Sync:
         with self._store.lock:
             for left_by_a_kill in self._scratch.glob(f"{WORKING_COPY_PREFIX}*"):
                 self._store.disk.remove_folder(left_by_a_kill)
-            state, reason = self._update()
-            self._fetch_displays()
+            try:
+                state, reason = self._update()
+                self._fetch_displays()
+            except SkuscanError as error:
+                self._note_refusal(error)
+                raise
+            finally:
+                if self._source.offline:  # the next bundle may be another one
+                    with suppress(StoreError):
+                        self._store.disk.remove_folder(self._parts)
             if state == "activated":
                 self._clean_up()
         generation = self._store.current() or 0
-        if state != "unchanged" or always_report:
-            self._report(state, generation, reason)
+        if not self._source.offline and (state != "unchanged" or always_report):
+            report(self._store, self._transport, state == "rejected", generation, reason)
         received = self._bytes
         return SyncResult(
             state,
@@ -191,6 +223,7 @@ class _Sync:
     def _update(self) -> tuple[State, str]:
         with self._counted("metadata"):
             trusted = self._trust.refresh(self._store.floor())
+            self._offered = trusted.generation
         if self._is_live(trusted):
             return "unchanged", ""
         if reason := self._store.rejected().get(trusted.generation):
@@ -221,9 +254,9 @@ class _Sync:
         return True
 
     def _takes_part(self, manifest: Manifest) -> bool:
-        """A device that has nothing yet takes what there is."""
-        nothing_yet = self._store.current() is None
-        return nothing_yet or takes_part(self._store.identity.device_id, manifest.generation, manifest.rollout_percent)
+        """A device that has nothing yet takes what there is; so does one that somebody brought a bundle to."""
+        chosen = self._source.offline or self._store.current() is None
+        return chosen or takes_part(self._store.identity.device_id, manifest.generation, manifest.rollout_percent)
 
     def _make_live(self, manifest: Manifest, manifest_bytes: bytes, model_bytes: bytes) -> None:
         """Fetch, prepare, activate. When a blob is damaged that was thought to be here, once more with all checked."""
@@ -272,10 +305,10 @@ class _Sync:
         self._downloader.fetch([Download(file, self._url(file)) for file in files], self._progress)
 
     def _url(self, file: FileRef) -> str:
-        identity, name = self._store.identity, file.sha256.hex()
+        name = file.sha256.hex()
         if target := self._target_names.get(file.sha256):
-            return absolute_url(identity.server_url, f"{identity.targets_url.rstrip('/')}/{name}.{target}")
-        return absolute_url(identity.server_url, f"{identity.blobs_url.rstrip('/')}/{name[:2]}/{name}")
+            return f"{self._source.targets_url}/{published_target_name(target, name)}"
+        return f"{self._source.blobs_url}/{name[:2]}/{name}"
 
     @contextmanager
     def _counted(self, stage: Stage) -> Iterator[None]:
@@ -285,23 +318,14 @@ class _Sync:
         finally:
             self._bytes[stage] += self._transport.received - before
 
-    def _report(self, state: State, generation: int, reason: str) -> None:
-        identity = self._store.identity
-        degraded = self._store.status().degraded
-        report = DeviceReport(
-            generation=generation,
-            state="rejected" if state == "rejected" else "degraded" if degraded else "live",
-            reason=reason or degraded,
-            version=VERSION,
-            runtime=_runtime(),
-            rejected_generation=max(self._store.rejected(), default=0),
-        )
-        body = json_format.MessageToJson(report, preserving_proto_field_name=True).encode()
-        headers = {**JSON_HEADERS, "Authorization": f"Bearer {identity.device_token}"}
-        try:
-            self._transport.post(absolute_url(identity.server_url, REPORT_PATH), body, headers)
-        except SkuscanError as error:
-            log.warning("the server was not told: %s", error)
+    def _note_refusal(self, error: SkuscanError) -> None:
+        """A server that is down is no news; what is refused, and a bundle that fails, is: once in a row."""
+        if not (self._source.offline or isinstance(error, TrustError)):
+            return
+        reason = f"{self._source.name}: {error}"[:MAX_TEXT]
+        last = self._store.journal.last(1)
+        if not last or (last[0]["event"], last[0]["reason"]) != (REFUSED, reason):
+            self._store.journal.note(REFUSED, self._offered, reason)
 
 
 def _checked_manifest(data: bytes, trusted: TrustedTargets) -> Manifest:
@@ -311,11 +335,3 @@ def _checked_manifest(data: bytes, trusted: TrustedTargets) -> Manifest:
             "a manifest has the generation that is signed beside it", f"{manifest.generation}, {trusted.generation}"
         )
     return manifest
-
-
-def _runtime() -> str:
-    """The interpreter that is installed; what `skuscan status` shows in full."""
-    for name in LIBRARIES:
-        with suppress(metadata.PackageNotFoundError):
-            return f"{name} {metadata.version(name)}"
-    return ""

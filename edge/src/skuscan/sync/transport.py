@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
@@ -75,8 +75,26 @@ class MissingFileError(StatusError):
         self.body = b""
 
 
+class Response(Protocol):
+    """What is read of an answer: urllib3's response, or a file's."""
+
+    status: int
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The head's fields."""
+
+    def read1(self, amt: int | None = None, decode_content: bool | None = None) -> bytes:
+        """What is there, at most `amt` bytes; nothing at the end."""
+
+    def close(self) -> None:
+        """Give the connection or the file back."""
+
+
 class Transport:
     """Connections to one server and its file hosts. Safe in several threads.
+
+    `offline.py` has one that reads files: it overrides `_exchange`, the one gate to the network.
 
     Args:
         options: Proxy, certificates, limits.
@@ -161,9 +179,7 @@ class Transport:
             return b"".join(Answer(response, self).pieces(max_bytes, time.monotonic() + self.limits.answer_seconds))
 
     @contextmanager
-    def _exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Iterator[urllib3.BaseHTTPResponse]:
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Iterator[Response]:
         for _ in range(self.limits.redirects + 1):
             self.check_running()
             self._check_address(url)
@@ -208,7 +224,7 @@ class Transport:
             )
         raise StatusError(url, response.status, self._beginning(response))
 
-    def _beginning(self, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _beginning(self, response: Response) -> bytes:
         """What an error answer says, as far as it fits; it may explain itself, or be cut."""
         pieces = []
         try:
@@ -225,7 +241,7 @@ class Transport:
 class Answer:
     """An answer whose head is there and whose body is not read yet."""
 
-    _response: urllib3.BaseHTTPResponse
+    _response: Response
     _transport: Transport
 
     @property
