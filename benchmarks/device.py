@@ -38,10 +38,11 @@ from skuscan.proto.catalogue_pb2 import Product, RecordKind, Reference
 from skuscan.recognizer import Recognizer, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import DeviceIdentity, Store
+from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.demo import benchmark_catalogue, photograph_product
 from skuscan_models.synthetic.packaging import draw_front
 
-ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-products"
+ARTIFACT = released_folder()
 DRAWN = 200  # products with pictures of their own
 PHOTOS = 20
 REPEATS = 3  # scans of each photo
@@ -58,6 +59,7 @@ MEMORY_CHILD = """
 import re, sys
 from pathlib import Path
 from skuscan import Recognizer
+from skuscan_models.artifacts import released_folder
 recognizer = Recognizer.open(sys.argv[1])
 for photo in sys.argv[2:]:
     recognizer.identify(photo)

@@ -22,11 +22,12 @@ from skuscan.features import FeatureExtractor
 from skuscan.model import Model
 from skuscan.picture import load_picture
 from skuscan.runtime import RuntimeOptions
+from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.demo import benchmark_catalogue, encode_jpeg
 from skuscan_models.synthetic.packaging import draw_front
 from skuscan_server.features import make_display
 
-ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-products"
+ARTIFACT = released_folder()
 PICTURES = 60
 DISPLAY_SIDE = 240  # px
 

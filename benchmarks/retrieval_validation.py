@@ -30,11 +30,12 @@ from skuscan.recognizer import CLOSER_SHARE, Eye, RecognizerOptions
 from skuscan.runtime import Runtime, RuntimeOptions
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.verification import verify_shortlist
+from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_models.training.sources import load_boxes, load_grozi, load_produce
 
-ARTIFACT = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-products"
+ARTIFACT = released_folder()
 SMALL = replace(HARD, scale=(0.25, 0.5), things=(6, 14), min_visible=0.8)  # a package among others
 VIEWS = {"usual": USUAL, "hard": HARD, "small": SMALL}
 PHOTO_SIDES = (240, 640)  # px, longest side of a drawn photo

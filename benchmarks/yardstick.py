@@ -9,13 +9,14 @@ any machine, while its milliseconds cannot.
 
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 
+from skuscan.model import BACKBONE_FILE
 from skuscan.runtime import Runtime, RuntimeOptions
+from skuscan_models.artifacts import released_folder
 
-BACKBONE = Path(__file__).resolve().parent.parent / "models/artifacts/efficientnet-lite0-imagenet/backbone.tflite"
+BACKBONE = released_folder() / BACKBONE_FILE
 SIDE = 224  # px
 WARM_UP_RUNS = 5
 RUNS = 50

@@ -11,14 +11,15 @@ from skuscan.model import Model
 from skuscan.runtime import Runtime
 from skuscan_export.convert import MAX_BACKBONE_BYTES
 from skuscan_export.parity import REQUIRED_MEAN, REQUIRED_MIN
+from skuscan_models.artifacts import released_folder
 
 PARITY_FILE = "parity.json"
 PARITY_PICTURES = 200
 
 
 @pytest.fixture
-def folder(project_root: Path) -> Path:
-    return project_root / "models" / "artifacts" / "efficientnet-lite0-products"
+def folder() -> Path:
+    return released_folder()
 
 
 def test_its_files_have_the_sums_beside_them(folder: Path) -> None:

@@ -13,6 +13,7 @@ from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.recognizer import RecognizerOptions
 from skuscan.verification import Geometry
+from skuscan_models.artifacts import released_folder
 from skuscan_models.decision_fit import main, write_decision
 from skuscan_models.decision_model import (
     Case,
@@ -148,7 +149,7 @@ def test_writing_coefficients_keeps_the_feature_space_and_the_sums(
     project_root: Path, tmp_path: Path, coefficients: DecisionCoefficients
 ) -> None:
     folder = tmp_path / "artifact"
-    shutil.copytree(project_root / "models" / "artifacts" / "efficientnet-lite0-products", folder)
+    shutil.copytree(released_folder(), folder)
     before = Model.open_folder(folder)
     write_decision(folder, coefficients)
     after = Model.open_folder(folder)
