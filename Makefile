@@ -75,7 +75,7 @@ train: $(TRAIN_VENV)/.made  ## train the embedding again (RUN=all or clean; resu
 	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train --out build/train/$(RUN)
 	$(TRAIN_VENV)/bin/skuscan-export backbone --run build/train/$(RUN) --pictures $(DATA)/train --out build/artifacts/$(RUN)
 	$(TRAIN_VENV)/bin/python -m skuscan_models.decision_fit --artifact build/artifacts/$(RUN) --pictures $(DATA)/train \
-		--report build/artifacts/$(RUN)/decision_fit.json
+		--report build/artifacts/$(RUN)/decision_fit.json --diagram build/artifacts/$(RUN)/reliability.svg
 
 release-check: $(RELEASE_VENV)/.made  ## build the four packages and the documentation as for a release
 	tools/release_check.sh $(RELEASE_VENV)
