@@ -36,15 +36,31 @@ def command(tmp_path: Path) -> Callable[..., Any]:
     return run
 
 
-@pytest.fixture
-def server(tmp_path: Path, command: Callable[..., Any]) -> Iterator[tuple[str, "subprocess.Popen[bytes]", str]]:
-    """A running server: its URL, its process, and an operator's key."""
-    key = command("init")["api_key"]
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def metrics_bind() -> str:
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def server(
+    tmp_path: Path, metrics_bind: str, command: Callable[..., Any]
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]", str]]:
+    """A running server: its URL, its process, and an operator's key."""
+    key = command("init")["api_key"]
+    port = free_port()
     arguments = ["-m", "skuscan_server.cli", "--data", str(tmp_path / "data"), "run", "--bind", f"127.0.0.1:{port}"]
-    environment = {**os.environ, "SKUSCAN_SERVER_WEB_WORKERS": "1", "SKUSCAN_SERVER_WORKERS": "1"}
+    environment = {
+        **os.environ,
+        "SKUSCAN_SERVER_WEB_WORKERS": "2",
+        "SKUSCAN_SERVER_WORKERS": "1",
+        "SKUSCAN_SERVER_METRICS_BIND": metrics_bind,
+    }
     process = subprocess.Popen([sys.executable, *arguments], env=environment)
     try:
         wait_until_it_listens(process, port)
@@ -82,6 +98,7 @@ def test_a_catalogue_reaches_a_device_and_everything_stops(
     session: requests.Session,
     write_catalogue: Callable[..., Path],
     five_products: list[dict[str, Any]],
+    metrics_bind: str,
 ) -> None:
     url, process, key = server
     assert session.get(f"{url}/readyz", timeout=PATIENCE).json()["status"] == "ok"
@@ -100,8 +117,14 @@ def test_a_catalogue_reaches_a_device_and_everything_stops(
     (known,) = session.get(f"{url}/api/v1/devices", **operator).json()["devices"]
     assert known["generation"] == assortment["generation"]
 
+    for _ in range(20):  # a new connection each, so that both workers answer
+        requests.get(f"{url}/healthz", timeout=PATIENCE)
+    metrics = session.get(f"http://{metrics_bind}/metrics", timeout=PATIENCE).text
+    assert 'skuscan_http_requests_total{route="/healthz",status="200"} 20.0' in metrics
+    assert f'skuscan_devices{{assortment="default",generation="{known["generation"]}",state="live"}} 1.0' in metrics
+
     started = descendants(process.pid)
-    assert len(started) >= 3  # gunicorn, its worker, the scheduler
+    assert len(started) >= 5  # gunicorn, its workers, the scheduler, what answers Prometheus
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

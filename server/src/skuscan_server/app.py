@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from apiflask import APIFlask
+from flask import Response, request
 from flask.json.provider import DefaultJSONProvider
 
 from skuscan_server.api import BLUEPRINTS, description, problems
-from skuscan_server.api.context import DEVICE_SCHEME, EXTENSION, OPERATOR_SCHEME
+from skuscan_server.api.context import DEVICE_SCHEME, EXTENSION, OPERATOR_SCHEME, services
 from skuscan_server.config import ServerConfig
 from skuscan_server.services import Services
 
@@ -40,14 +41,21 @@ def create_app(config: ServerConfig) -> APIFlask:
         OPERATOR_SCHEME: {"type": "http", "scheme": "bearer", "description": "an operator's API key"},
         DEVICE_SCHEME: {"type": "http", "scheme": "bearer", "description": "a device's token, got at enrolment"},
     }
-    services = Services(config)
-    services.model  # noqa: B018 (opened before the first request, and a wrong one is found now)
-    app.extensions[EXTENSION] = services
+    parts = Services(config)
+    parts.model  # noqa: B018 (opened before the first request, and a wrong one is found now)
+    app.extensions[EXTENSION] = parts
     problems.register(app)
+    app.after_request(_counted)
     app.spec_processor(description.complete)  # type: ignore[arg-type]
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
+
+
+def _counted(response: Response) -> Response:
+    """Routes are counted, not paths, which anybody can invent."""
+    services().metrics.count_request(request.url_rule.rule if request.url_rule else None, response.status_code)
+    return response
 
 
 class _Json(DefaultJSONProvider):

@@ -36,6 +36,7 @@ class ServerConfig(BaseSettings):
     feature_batch: int = Field(default=32, ge=1, le=1_000)  # pictures computed between two commits
     web_workers: int = Field(default=2, ge=1, le=64)  # gunicorn processes
     web_threads: int = Field(default=8, ge=1, le=256)  # threads of each
+    metrics_bind: str = Field(default="", pattern=r"^(\S+:[0-9]{1,5})?$")  # address:port for Prometheus; empty: none
 
     max_request_bytes: int = Field(default=20_000_000, ge=1_000)  # bytes, one request's body
     max_picture_bytes: int = Field(default=16_000_000, ge=1_000)  # bytes, one reference picture

@@ -1,6 +1,7 @@
 """The server's parts, wired together from one configuration. Command line, API and scheduler all begin here."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool, Recipe
 from skuscan_server.key_office import KeyOffice
 from skuscan_server.keys import KeyFolder, init_keys
+from skuscan_server.metrics import Metrics
 from skuscan_server.models import ModelShelf
 from skuscan_server.quality.nearest import NearOptions
 from skuscan_server.quality.neighbours import Neighbours
@@ -69,6 +71,7 @@ class Services:
         self._executor = executor
         self._opened: tuple[Path, Model] | None = None
         self.database = Database(config.url)
+        self.metrics = Metrics()
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
         self.keys = KeyFolder(config.keys, config.offline_keys_folder)
@@ -183,10 +186,13 @@ class Services:
         )
         with self.database.read() as session:
             find_assortment(session, assortment)
+        started = time.monotonic()
         with self.pool(folder) as pool:
             published = publisher.publish(
                 assortment, self.repository(assortment), pool, force=force, wait=wait, progress=progress
             )
+        if published is not None:
+            self.metrics.time_publication(published.kind, time.monotonic() - started)
         self._neighbours(model).refresh()  # pictures that came over the API were measured just now
         return published
 

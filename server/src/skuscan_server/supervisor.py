@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skuscan_server.config import ENVIRONMENT_PREFIX, ServerConfig
+from skuscan_server.metrics import SHARED_FOLDER_VARIABLE
 
 GRACE = 20.0  # s, that a child has to end by itself
 GUNICORN_GRACE = 10  # s, that requests have to end
@@ -48,9 +49,20 @@ def scheduler_command() -> list[str]:
     return [sys.executable, "-m", "skuscan_server.cli", "scheduler"]
 
 
-def environment(data_folder: Path) -> dict[str, str]:
-    """The children's environment: this one's, with the data folder that the command line may have named."""
-    return {**os.environ, f"{ENVIRONMENT_PREFIX}DATA_FOLDER": str(data_folder.absolute())}
+def metrics_command() -> list[str]:
+    """How the answers to Prometheus are started."""
+    return [sys.executable, "-m", "skuscan_server.cli", "metrics"]
+
+
+def environment(data_folder: Path, counts: str = "") -> dict[str, str]:
+    """The children's environment: this one's, with the data folder that the command line may have named.
+
+    Args:
+        data_folder: The server's.
+        counts: A folder in which the children count for monitoring; empty: in their memory.
+    """
+    shared = {SHARED_FOLDER_VARIABLE: counts} if counts else {}
+    return {**os.environ, f"{ENVIRONMENT_PREFIX}DATA_FOLDER": str(data_folder.absolute()), **shared}
 
 
 def supervise(commands: Sequence[list[str]], child_environment: dict[str, str]) -> int:

@@ -1,9 +1,11 @@
 """`skuscan-server run`."""
 
+import tempfile
+
 import click
 
 from skuscan_server.cli.common import config_of, log_to_stderr, services_of
-from skuscan_server.supervisor import environment, gunicorn_command, scheduler_command, supervise
+from skuscan_server.supervisor import environment, gunicorn_command, metrics_command, scheduler_command, supervise
 
 
 @click.command("run")
@@ -12,7 +14,8 @@ from skuscan_server.supervisor import environment, gunicorn_command, scheduler_c
 def command(ctx: click.Context, bind: str) -> int:
     """Serve devices and operators, and publish changes, until stopped.
 
-    Starts gunicorn and one scheduler. TLS belongs to the web server in front. SIGTERM or Ctrl-C stops everything.
+    Starts gunicorn and one scheduler, and what answers Prometheus if SKUSCAN_SERVER_METRICS_BIND is set. TLS belongs to
+    the web server in front. SIGTERM or Ctrl-C stops everything.
 
     \b
     Example:
@@ -21,4 +24,8 @@ def command(ctx: click.Context, bind: str) -> int:
     log_to_stderr()
     services_of(ctx)  # a server that was not set up is said here, in one line
     config = config_of(ctx)
-    return supervise([gunicorn_command(config, bind), scheduler_command()], environment(config.data_folder))
+    commands = [gunicorn_command(config, bind), scheduler_command()]
+    if not config.metrics_bind:
+        return supervise(commands, environment(config.data_folder))
+    with tempfile.TemporaryDirectory(prefix="skuscan-counts-") as counts:
+        return supervise([*commands, metrics_command()], environment(config.data_folder, counts))
