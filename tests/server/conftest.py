@@ -72,7 +72,15 @@ def executor() -> Iterator[Executor]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> ServerConfig:
-    return ServerConfig(data_folder=tmp_path / "data", workers=2, feature_batch=2, probes=2, annoy_trees=5, lease=5.0)
+    return ServerConfig(
+        data_folder=tmp_path / "data",
+        workers=2,
+        feature_batch=2,
+        probes=2,
+        annoy_trees=5,
+        lease=5.0,
+        device_burst=1_000,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_a_ceremony_as_it_is_documented(run: Callable[..., Result], services: Se
     assert run("expiry", "root", "400").output == "default: root 5.\n"
     with services.database.read() as session:
         subjects = [entry.subject for entry in session.scalars(select(AuditEntry)) if entry.action == "keys"]
-    assert subjects[:3] == ["add timestamp: default", f"revoke {old[:12]}: default", "rotate root: default"]
+    assert subjects[:3] == ["add timestamp of all", f"revoke {old[:12]} of all", "rotate root of all"]
 
 
 def test_the_folder_of_the_offline_keys_is_asked_for(run: Callable[..., Result], services: Services) -> None:

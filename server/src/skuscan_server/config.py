@@ -42,6 +42,8 @@ class ServerConfig(BaseSettings):
     max_picture_bytes: int = Field(default=16_000_000, ge=1_000)  # bytes, one reference picture
     max_csv_bytes: int = Field(default=200_000_000, ge=1_000)  # bytes, one catalogue CSV
     max_csv_rows: int = Field(default=2_000_000, ge=1)  # rows
+    device_rate: float = Field(default=1.0, gt=0)  # requests/s of one device, steadily, to each web process
+    device_burst: int = Field(default=20, ge=1)  # requests of one device at once
     concurrent_decodes: int = Field(default=2, ge=1, le=64)  # uploads decoded at once, each process
 
     display_side: int = Field(default=240, ge=32, le=512)  # px, longest side; even noise of 512 px fits the limit

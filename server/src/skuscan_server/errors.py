@@ -9,6 +9,7 @@
         │   └── ForbiddenError   known, but not allowed
         ├── TooLargeError     more bytes, rows or pixels than the limits allow
         ├── BusyError         overloaded or locked: come back later
+        ├── RateError         a device that asks too often
         └── PublishError      a publication that did not come about
 
 The command line prints one in one line and exits 2; the API answers its `status` as problem JSON.
@@ -64,6 +65,22 @@ class BusyError(ServerError):
     """Overloaded, or locked by another builder: come back later."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class RateError(ServerError):
+    """A device that asks too often.
+
+    Args:
+        rule: What must hold.
+        received: What came instead.
+        retry_after: s, until the next request is taken.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, rule: str, received: str, retry_after: float) -> None:
+        super().__init__(rule, received, "wait as long as Retry-After says")
+        self.retry_after = retry_after
 
 
 class PublishError(ServerError):

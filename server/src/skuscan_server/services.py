@@ -14,6 +14,7 @@ from skuscan.model import Model
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
 from skuscan_server.access.operators import Role, create_api_key
+from skuscan_server.access.rate import RateLimit
 from skuscan_server.builder.pairs import PairOptions
 from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
@@ -75,6 +76,7 @@ class Services:
         self.pictures = BlobFolder(config.pictures)
         self.published = BlobFolder(config.published / BLOBS)
         self.keys = KeyFolder(config.keys, config.offline_keys_folder)
+        self.device_rate = RateLimit(config.device_rate, config.device_burst)
         self.decoding = threading.BoundedSemaphore(config.concurrent_decodes)  # pictures being decoded in this process
 
     @property

@@ -57,7 +57,7 @@ def for_operators(blueprint: APIBlueprint, role: Role) -> Callable[[View], View]
 
 
 def for_devices(blueprint: APIBlueprint) -> Callable[[View], View]:
-    """Only enrolled devices, each for itself."""
+    """Only enrolled devices, each for itself and not too often; checked before the body is looked at."""
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -67,6 +67,7 @@ def for_devices(blueprint: APIBlueprint) -> Callable[[View], View]:
                 raise ForbiddenError("this is for devices", "an operator's key")
             with services().database.read() as session:
                 g.device = find_device(session, token)
+            services().device_rate.check(g.device.id)
             return view(*args, **kwargs)
 
         return cast(View, blueprint.doc(security=DEVICE_SCHEME)(wrapper))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import uuid
 from http import HTTPStatus
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from skuscan.errors import ConfigError, ModelError, SkuscanError, StoreError
-from skuscan_server.errors import BusyError, ConflictError, ServerError
+from skuscan_server.errors import BusyError, ConflictError, RateError, ServerError
 
 RETRY_AFTER = 5  # s, that a client is asked to wait when the server is overloaded
 MEDIA_TYPE = "application/problem+json"
@@ -72,7 +73,8 @@ def _known(error: SkuscanError) -> Response:
         return _bug(error)
     status = error.status if isinstance(error, ServerError) else HTTPStatus.UNPROCESSABLE_ENTITY
     kind = type(error).__name__.removesuffix("Error").lower()
-    return problem(status, kind, error.rule, error.received[:RECEIVED_LENGTH], error.advice)
+    headers = {"Retry-After": str(math.ceil(error.retry_after))} if isinstance(error, RateError) else None
+    return problem(status, kind, error.rule, error.received[:RECEIVED_LENGTH], error.advice, headers)
 
 
 def _http_error(error: HTTPError) -> Response:

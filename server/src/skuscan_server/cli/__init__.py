@@ -22,6 +22,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "devices": "devices",
     "api-key": "api_key",
     "keys": "keys",
+    "audit": "audit",
     "evaluate": "evaluate",
 }
 

@@ -9,9 +9,8 @@ import click
 from skuscan.cli.options import echo_json, json_option
 from skuscan_server.catalogue.products import audit
 from skuscan_server.cli.common import actor, config_of, services_of
-from skuscan_server.key_office import MOST_DAYS, ROLES, Outcome
+from skuscan_server.key_office import MOST_DAYS, ROLES, KeyOffice, Outcome
 from skuscan_server.keys import init_keys
-from skuscan_server.services import Services
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SHOWN_DIGITS = 12  # of a key's id
@@ -97,8 +96,7 @@ def rotate(ctx: click.Context, role: str, assortment: str, offline: Path) -> Non
     Example:
       skuscan-server keys rotate timestamp --assortment store-17 --offline /media/root-keys
     """
-    services = services_of(ctx, offline)
-    _finish(services, f"rotate {role}", services.key_office().rotate(role, assortment))
+    _show_outcome(_office(ctx, offline, f"rotate {role}", assortment).rotate(role, assortment))
 
 
 @command.command("add")
@@ -113,8 +111,7 @@ def add(ctx: click.Context, role: str, assortment: str, offline: Path) -> None:
     Example:
       skuscan-server keys add root --offline /media/root-keys
     """
-    services = services_of(ctx, offline)
-    _finish(services, f"add {role}", services.key_office().add(role, assortment))
+    _show_outcome(_office(ctx, offline, f"add {role}", assortment).add(role, assortment))
 
 
 @command.command("revoke")
@@ -128,8 +125,7 @@ def revoke(ctx: click.Context, keyid: str, offline: Path) -> None:
     Example:
       skuscan-server keys revoke 3f9a61c0d2b7 --offline /media/root-keys
     """
-    services = services_of(ctx, offline)
-    _finish(services, f"revoke {keyid}", services.key_office().revoke(keyid))
+    _show_outcome(_office(ctx, offline, f"revoke {keyid}").revoke(keyid))
 
 
 @command.command("expiry")
@@ -145,13 +141,18 @@ def expiry(ctx: click.Context, role: str, days: int, assortment: str, offline: P
     Example:
       skuscan-server keys expiry root 365 --offline /media/root-keys
     """
+    _show_outcome(_office(ctx, offline, f"expiry {role} {days}", assortment).expiry(role, days, assortment))
+
+
+def _office(ctx: click.Context, offline: Path, what: str, assortment: str = "") -> KeyOffice:
+    """What changes keys; that it was asked to is written down first."""
     services = services_of(ctx, offline)
-    _finish(services, f"expiry {role} {days}", services.key_office().expiry(role, days, assortment))
-
-
-def _finish(services: Services, what: str, done: Outcome) -> None:
     with services.database.write() as session:
-        audit(session, actor(), "keys", f"{what}: {', '.join(done.roots)}")
+        audit(session, actor(), "keys", f"{what} of {assortment or 'all'}")
+    return services.key_office()
+
+
+def _show_outcome(done: Outcome) -> None:
     for name, version in done.roots.items():
         click.echo(f"{name}: root {version}.")
     for path in done.made:

@@ -6,7 +6,8 @@ import click
 
 from skuscan.cli.options import echo_json, json_option
 from skuscan_server.builder.publish import BASE, DELTA
-from skuscan_server.cli.common import assortment_option, progress_bar, services_of
+from skuscan_server.catalogue.products import audit
+from skuscan_server.cli.common import actor, assortment_option, progress_bar, services_of
 
 BUILDER_WAIT = 600.0  # s, for a publication that the scheduler is making
 
@@ -26,6 +27,8 @@ def command(ctx: click.Context, assortment: str, base: bool, force: bool, as_jso
       skuscan-server publish --assortment store-17 --base
     """
     services = services_of(ctx)
+    with services.database.write() as session:
+        audit(session, actor(), "publish", assortment)
     with progress_bar("features") as show:
         done = services.publish(
             assortment, force=BASE if base else DELTA if force else "", wait=BUILDER_WAIT, progress=show

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from skuscan.cli.options import echo_json, json_option
 from skuscan_server.builder.rollout import RolloutStatus, rollout_status, set_rollout
-from skuscan_server.catalogue.assortments import DEFAULT
+from skuscan_server.catalogue.assortments import DEFAULT, find_assortment
 from skuscan_server.catalogue.products import audit
 from skuscan_server.cli.common import actor, services_of
 from skuscan_server.cli.publish import BUILDER_WAIT
@@ -45,10 +45,11 @@ def command(ctx: click.Context, assortment: str, percent: int | None, as_json: b
 
 
 def _change(services: Services, assortment: str, percent: int) -> None:
+    with services.database.write() as session:
+        find_assortment(session, assortment)
+        audit(session, actor(), "rollout", f"{assortment}: {percent}%")
     repository = services.repository(assortment)
     set_rollout(services.database, repository, assortment, percent, lease=services.config.lease, wait=BUILDER_WAIT)
-    with services.database.write() as session:
-        audit(session, actor(), "rollout", f"{assortment}: {percent}%")
 
 
 def _show(status: RolloutStatus) -> None:
