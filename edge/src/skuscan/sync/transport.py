@@ -8,24 +8,22 @@ than allowed. What may pass by itself (no connection, a cut, 429, 5xx) is tried 
 
 import ipaddress
 import random
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync.options import SyncOptions
+from skuscan.sync.pools import pool_manager
 
 VERSION = version("skuscan")
 USER_AGENT = f"skuscan/{VERSION}"
@@ -105,7 +103,7 @@ class Transport:
         self.limits = options.limits
         self._insecure_http = options.insecure_http
         self._stop = stop or threading.Event()
-        self._pool = _pool_manager(options)
+        self._pool = pool_manager(options)
         self._received = 0
         self._lock = threading.Lock()
 
@@ -302,66 +300,6 @@ def is_loopback(url: str) -> bool:
 def absolute_url(server_url: str, url: str) -> str:
     """An address that a server gave, which may be relative to the server's own. Raises ConfigError when it is none."""
     return _join(server_url.rstrip("/") + "/", url)
-
-
-def _pool_manager(options: SyncOptions) -> urllib3.PoolManager:
-    limits = options.limits
-    settings: dict[str, Any] = {
-        "timeout": urllib3.Timeout(connect=limits.connect_seconds, read=limits.gap_seconds),
-        "maxsize": limits.parallel_files,
-        "retries": False,
-        "ca_certs": str(options.ca_file) if options.ca_file else None,
-    }
-    manager = urllib3.ProxyManager(options.proxy, **settings) if options.proxy else urllib3.PoolManager(**settings)
-    manager.pool_classes_by_scheme = _watched_pools(limits.header_seconds)
-    return manager
-
-
-def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Pools whose connections end when an answer's head is not there in time.
-
-    A socket's timeout is for one receive: a server that sends a byte of its head now and then would hold us for ever.
-    """
-
-    class Http(HTTPConnection):
-        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-            with _cut_after(self, seconds):
-                return super().getresponse()
-
-    class Https(HTTPSConnection):
-        def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-            with _cut_after(self, seconds):
-                return super().getresponse()
-
-    class HttpPool(HTTPConnectionPool):
-        ConnectionCls = Http
-
-    class HttpsPool(HTTPSConnectionPool):
-        ConnectionCls = Https
-
-    return {"http": HttpPool, "https": HttpsPool}
-
-
-@contextmanager
-def _cut_after(connection: HTTPConnection, seconds: float) -> Iterator[None]:
-    cut = threading.Event()
-    watchdog = threading.Timer(seconds, _cut, (connection, cut))
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-    if cut.is_set():  # http.client takes the end of the stream for the end of the head
-        raise TimeoutError(f"no whole answer's head within {seconds:g} s")
-
-
-def _cut(connection: HTTPConnection, cut: threading.Event) -> None:
-    """Wake the thread that receives; it sees the end of the stream."""
-    cut.set()
-    if connection.sock is not None:
-        with suppress(OSError):
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)  # past SSLSocket's own, which would unwrap
 
 
 def _redirect(url: str, location: str) -> str:

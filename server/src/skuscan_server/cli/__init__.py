@@ -17,6 +17,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "catalogue": "catalogue",
     "publish": "publish",
     "rollout": "rollout",
+    "bundle": "bundle",
     "model": "model",
     "enrol-token": "enrol_token",
     "devices": "devices",
