@@ -13,6 +13,7 @@ from skuscan.errors import ConfigError, StoreError
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
 from skuscan.store.durable import DISK, Disk
 from skuscan_server import repository as repository_module
+from skuscan_server.ceremony import Ceremony
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.repository import PublishedVersion, TufRepository
@@ -48,8 +49,8 @@ def keys(tmp_path: Path) -> KeyFolder:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, keys: KeyFolder, clock: Clock) -> TufRepository:
-    repository = TufRepository(tmp_path / "published", "default", keys, clock)
+def repository(tmp_path: Path, keys: KeyFolder, clock: Clock) -> Ceremony:
+    repository = Ceremony(tmp_path / "published", "default", keys, clock)
     repository.create()
     return repository
 
@@ -72,7 +73,7 @@ def test_a_publication_names_manifest_and_model_by_content(repository):
 
 def test_the_tokens_digest_is_that_of_the_first_root(repository):
     first = (repository.metadata / "1.root.json").read_bytes()
-    repository.renew_root()
+    repository.set_days("root", 365)
     assert repository.root_sha256() == hashlib.sha256(first).hexdigest()
 
 
@@ -109,7 +110,7 @@ def test_root_keys_are_needed_for_roots_only(repository, keys):
         path.unlink()
     repository.publish(manifest(1), MODEL)
     with pytest.raises(ConfigError, match="offline keys"):
-        repository.renew_root()
+        repository.set_days("root", 365)
 
 
 def test_another_key_in_a_keys_place_is_refused(repository, keys):
@@ -274,8 +275,10 @@ def test_damaged_metadata_is_a_clear_error(repository):
 
 def test_the_next_root_is_signed_by_two_and_keeps_its_pins(repository, keys):
     (keys.path / "offline" / "root-1.pem").unlink()
-    assert repository.renew_root() == 2
+    repository.set_days("root", 365)
+    assert repository.root_version() == 2
     first, second = (json.loads((repository.metadata / f"{n}.root.json").read_text()) for n in (1, 2))
     assert len(second["signatures"]) == 2
-    assert second["signed"]["x-skuscan"] == first["signed"]["x-skuscan"]
+    pins = [root["signed"]["x-skuscan"] for root in (first, second)]
+    assert pins[0] | {"days": {"root": 365}} == pins[1]
     assert second["signed"]["keys"] == first["signed"]["keys"]

@@ -4,13 +4,13 @@
     keys/models.pem                                  signs models; may be kept off the server, too
     keys/online/<assortment>/targets.pem snapshot.pem timestamp.pem
 
-A role's later keys have the next number: `root-4.pem`, `targets-2.pem`. Which keys count says the published root, and
-nothing else; a file that it does not name is never signed with.
+A role's later keys have the beginning of their id in the name, `root-3f9a61c0.pem`: no name is used twice, though other
+keys are on another medium. Which keys count says the published root, and nothing else; a file that it does not name is
+never signed with.
 
 A key that was moved away is only missed when something must be signed with it, and the error says where to put it.
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ from skuscan.sync.repository_format import MODELS_ROLE
 ROOT_ROLE = "root"
 ROOT_KEYS = 3  # keys that may sign a root
 ROOT_THRESHOLD = 2  # of them that must
+FIRST_ROOT_FILES = tuple(f"root-{number}.pem" for number in range(1, ROOT_KEYS + 1))
+NAME_DIGITS = 8  # hex digits of a later key's id in its file's name
 ONLINE_ROLES = ("targets", "snapshot", "timestamp")
 
 _FOLDER_MODE = 0o700
@@ -45,7 +47,7 @@ class KeyFolder:
     offline: Path | None = None
 
     def signers(self, role: str, assortment: str = "") -> list[CryptoSigner]:
-        """The keys of a role that are here, the oldest first.
+        """The keys of a role that are here.
 
         Args:
             role: "root", "models" or an online role.
@@ -54,15 +56,8 @@ class KeyFolder:
         Raises:
             ConfigError: None is here, or a file is no key.
         """
-        folder, first = self._folder(role, assortment), self._name(role, 1)
         paths = self._paths(role, assortment)
-        if not paths:
-            raise ConfigError(
-                f"this is signed with the key {first}",
-                f"no file {folder / first}",
-                f"move the offline key back to {folder / first}",
-            )
-        return [_load(path) for path in paths]
+        return [_load(path) for path in paths or [self._folder(role, assortment) / f"{role}.pem"]]
 
     def root_signers(self) -> list[CryptoSigner]:
         """The offline root keys that are here.
@@ -81,24 +76,26 @@ class KeyFolder:
 
     def first_root_signers(self) -> list[CryptoSigner]:
         """All root keys, which a retailer's *first* root must name. Raises ConfigError when one is away."""
-        return [_load(self._offline / self._name(ROOT_ROLE, number)) for number in range(1, ROOT_KEYS + 1)]
+        return [_load(self._offline / name) for name in FIRST_ROOT_FILES]
 
     def create_online(self, assortment: str) -> dict[str, CryptoSigner]:
         """The first online keys of an assortment by role; those that are not there yet are made."""
         check_assortment(assortment)
         return {
-            role: self.signers(role, assortment)[0] if self._paths(role, assortment) else self.create(role, assortment)
+            role: self.signers(role, assortment)[0]
+            if self._paths(role, assortment)
+            else self.create(role, assortment, f"{role}.pem")
             for role in ONLINE_ROLES
         }
 
-    def create(self, role: str, assortment: str = "") -> CryptoSigner:
-        """Make one more key of a role. It counts when a root names it."""
-        numbers = [_number(path) for path in self._paths(role, assortment)]
+    def create(self, role: str, assortment: str = "", name: str = "") -> CryptoSigner:
+        """Make one more key of a role, in a file named by its id unless it is given. It counts when a root names it."""
+        signer = CryptoSigner.generate_ed25519()
         folder = self._folder(role, assortment)
         _make_folder(folder)
-        path = folder / self._name(role, max(numbers, default=0) + 1)
-        DISK.write_file(path, CryptoSigner.generate_ed25519().private_bytes, PRIVATE_MODE)
-        return _load(path)
+        path = folder / (name or f"{role}-{signer.public_key.keyid[:NAME_DIGITS]}.pem")
+        DISK.write_file(path, signer.private_bytes, PRIVATE_MODE)
+        return signer
 
     def is_here(self, role: str, assortment: str = "") -> bool:
         """False when the operator keeps the role's keys elsewhere."""
@@ -117,14 +114,8 @@ class KeyFolder:
             return self._offline
         return self.path if role == MODELS_ROLE else self.path / "online" / assortment
 
-    @staticmethod
-    def _name(role: str, number: int) -> str:
-        return f"{role}.pem" if number == 1 and role != ROOT_ROLE else f"{role}-{number}.pem"
-
     def _paths(self, role: str, assortment: str = "") -> list[Path]:
-        name = re.compile(rf"{role}(-[0-9]+)?\.pem")
-        found = self._folder(role, assortment).glob(f"{role}*.pem")
-        return sorted((path for path in found if name.fullmatch(path.name)), key=_number)
+        return sorted(self._folder(role, assortment).glob(f"{role}*.pem"))
 
 
 def init_keys(folder: Path, offline: Path | None = None) -> KeyFolder:
@@ -141,13 +132,10 @@ def init_keys(folder: Path, offline: Path | None = None) -> KeyFolder:
     present = [*keys._paths(ROOT_ROLE), *keys._paths(MODELS_ROLE)]
     if present:
         raise ConfigError("keys are made once", f"{present[0]} is there already", "use these keys, or another folder")
-    for role in (MODELS_ROLE, *[ROOT_ROLE] * ROOT_KEYS):
-        keys.create(role)
+    keys.create(MODELS_ROLE, name=f"{MODELS_ROLE}.pem")
+    for name in FIRST_ROOT_FILES:
+        keys.create(ROOT_ROLE, name=name)
     return keys
-
-
-def _number(path: Path) -> int:
-    return int(path.stem.partition("-")[2] or 1)
 
 
 def _make_folder(path: Path) -> None:

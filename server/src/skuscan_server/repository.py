@@ -145,17 +145,6 @@ class TufRepository:
                 raise PublishError("a repository is created once", f"{self._root_path(1)} is there already")
             self._write_root(self._first_root(like))
 
-    def renew_root(self) -> int:
-        """Sign the next root: the same keys, a new expiry. Returns its version.
-
-        Raises:
-            ConfigError: Fewer root keys are here than must sign.
-        """
-        with self._locked():
-            root = self._next_root()
-            self._write_root(root)
-            return root.version
-
     def publish(self, manifest: bytes, model: bytes) -> PublishedVersion:
         """Make a manifest and a model what devices get. Publishing the live pair again changes nothing.
 
@@ -194,7 +183,9 @@ class TufRepository:
                 raise PublishError("only what was published is signed again", f"no publication of {self._assortment}")
             root = self._root()
             if self._is_old(root, Root.type):
-                log.warning("the root of %s expires %s: renew it with the offline keys", self._assortment, root.expires)
+                log.warning(
+                    "the root of %s expires %s: skuscan-server keys expiry root 365", self._assortment, root.expires
+                )
             targets = live.targets
             if self._is_old(targets, Targets.type):
                 targets = self._stamped(targets, Targets.type)

@@ -36,8 +36,8 @@ from skuscan.sync.downloader import Downloader
 from skuscan.sync.token import EnrolToken
 from skuscan.sync.transport import Transport
 from skuscan.sync.trust import TrustedMetadata
+from skuscan_server.ceremony import Ceremony
 from skuscan_server.keys import KeyFolder, init_keys
-from skuscan_server.repository import TufRepository
 
 DEADLINE_SECONDS = 60.0  # s
 ASSORTMENT = "default"
@@ -102,7 +102,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.blobs = BlobFolder(self.folder / "blobs")
-        self.repository = TufRepository(self.folder, self.assortment, self.keys, self.clock)
+        self.repository = Ceremony(self.folder, self.assortment, self.keys, self.clock)
         self.repository.create()
 
     def publish_base(self, *skus: str, displays: bool = False) -> Manifest:

@@ -214,13 +214,22 @@ def test_an_expiry_holds_at_once_and_from_then_on(retailer: Retailer, role: str)
         device.refresh()
 
 
-def test_a_lost_online_key_is_replaced_all_the_same(retailer: Retailer) -> None:
+@pytest.mark.parametrize("role", [*ONLINE_ROLES, "models"])
+def test_a_lost_key_is_replaced_all_the_same(retailer: Retailer, role: str) -> None:
     device = retailer.device()
     device.refresh()
-    (file,) = retailer.keys.files("timestamp", "default").values()
+    (file,) = retailer.keys.files(role, "default").values()
     file.unlink()
-    retailer.office.rotate("timestamp", "default")
+    retailer.office.rotate(role)
     assert device.refresh(1).generation == 1
+
+
+def test_a_root_key_that_is_elsewhere_keeps_its_name_to_itself(retailer: Retailer, tmp_path: Path) -> None:
+    third = retailer.keys.path / "offline" / "root-3.pem"
+    third.rename(tmp_path / "root-3.pem")
+    (made,) = retailer.office.add("root").made
+    assert made.name != third.name
+    assert {key.file is None for key in retailer.office.survey() if key.role == "root"} == {True, False}
 
 
 def test_a_rotation_without_the_offline_keys_changes_nothing(retailer: Retailer, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_another_root_than_the_tokens_is_refused(other_site, site, server, trust
 def test_another_assortments_root_as_the_next_version_is_refused(published, other_site, server, trust, tmp_path):
     """Both roots are signed by the retailer's root keys: plain TUF accepts it, and all that follows."""
     other_site.publish_base("x")
-    other_site.repository.renew_root()
+    other_site.repository.set_days("root", 365)
     server.root = other_site.folder
     for path in other_site.repository.metadata.iterdir():
         server.overlay[f"/tuf/default/metadata/{path.name}"] = path.read_bytes()
@@ -188,8 +188,8 @@ def test_damaged_local_metadata_is_fetched_again(published, trust, tmp_path):
 
 
 def test_a_root_that_was_renewed_is_followed(published, trust):
-    published.repository.renew_root()
-    published.repository.renew_root()
+    published.repository.set_days("root", 365)
+    published.repository.set_days("root", 365)
     published.publish_delta("d")
     assert trust.refresh().generation == 2
     assert trust.refresh().generation == 2
@@ -214,7 +214,7 @@ class KilledDisk(Disk):
 @pytest.mark.guarantee("G3")
 def test_a_refresh_killed_anywhere_is_recovered_from(published, server, transport, tmp_path):
     before = snapshot_of(tmp_path / "tuf")
-    published.repository.renew_root()
+    published.repository.set_days("root", 365)
     published.publish_delta("new")
     digest = bytes.fromhex(published.repository.root_sha256())
     url = f"{server.url}/tuf/default/metadata"
