@@ -202,6 +202,9 @@ def test_a_role_is_verified_for_each_of_its_delegators(repository, client, keys)
     assert client.download("two.b") == 1
     assert client.download("one.a", "two.b") == 1
     assert client.files == {"one.a": b"one"}
+    repository.roles["B"].add_key(keys[8].public_key, "C")
+    repository.publish("B")
+    assert client.download("one.a", "two.b") == 0
 
 
 def test_a_delegated_role_that_the_snapshot_does_not_name_is_refused(repository, client):
