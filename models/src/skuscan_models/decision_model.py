@@ -20,6 +20,7 @@ from skuscan_models.decision_scans import MeasuredScan
 from skuscan_models.rates import LEFT_OUT_ALLOWANCE, threshold_of_rate
 
 FEATURES = tuple(FEATURE_SIGNS)
+ALL = ""  # catalogues together
 ALIKE = "produce"  # its kinds look so alike that one left out is no foreign product
 
 Array = npt.NDArray[np.float64]
@@ -219,7 +220,10 @@ def with_thresholds(
 
 
 def match_logit(judged: Sequence[Judged], margin: float, rate: float, options: FitOptions) -> float:
-    """The least logit that keeps the rate of false accepts, in each catalogue and for both kinds of what is not in it.
+    """The least logit that keeps the rate of false accepts: of foreign products in each catalogue, of left-outs in all.
+
+    In a single catalogue the latter would be judged by families that differ in a word alone, three siblings a product:
+    no shop is like that, and the threshold would leave most scans of any other unanswered.
 
     Args:
         judged: Out of fold.
@@ -234,7 +238,8 @@ def match_logit(judged: Sequence[Judged], margin: float, rate: float, options: F
     for one in judged:
         if not one.case.truth:
             best = one.verified[0].logit if one.is_clear(margin) else -math.inf
-            logits.setdefault((one.case.scan.source, one.case.foreign), []).append(best)
+            catalogue = one.case.scan.source if one.case.foreign else ALL
+            logits.setdefault((catalogue, one.case.foreign), []).append(best)
     return max(
         (
             threshold_of_rate(of_kind, rate if foreign else rate * options.left_out_allowance)

@@ -67,6 +67,9 @@ class TrainingConfig:
         weight_decay: Of AdamW.
         frozen_blocks: The stem and so many first blocks keep their ImageNet weights: they see edges and colours, which
             are the same in shops, and skipping their gradients saves a quarter of the time.
+        start_share: Of the backbone's weights at the end of the run; the rest is what was learned. Averaging with the
+            start keeps what the training pictures do not show (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
+            models").
         gem_p: Exponent of GeM pooling, 2 or 3.
         head_batches: Batches whose pooled features the head's start is fitted on.
         seed: Of every choice.
@@ -85,6 +88,7 @@ class TrainingConfig:
     last_rate: float = 0.02
     weight_decay: float = 1e-2
     frozen_blocks: int = 3
+    start_share: float = 0.2
     gem_p: int = 3
     head_batches: int = 16
     seed: int = 0

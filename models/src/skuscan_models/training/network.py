@@ -101,6 +101,14 @@ def set_model(network: keras.Model, model: FloatModel) -> None:
     set_head(network, model.head)
 
 
+def blend(network: keras.Model, start: keras.Model, share: float) -> None:
+    """Replace a share of the backbone's weights, in place, by those of another network with the same backbone."""
+    for layer in backbone_of(network).layers:
+        if layer.weights:
+            pairs = zip(layer.get_weights(), start.get_layer(layer.name).get_weights(), strict=True)
+            layer.set_weights([(1 - share) * learned + share * before for learned, before in pairs])
+
+
 def head_of(network: keras.Model) -> Head:
     """What a device computes outside the int8 graph."""
     pooling = network.get_layer(POOLING)

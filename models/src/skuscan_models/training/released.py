@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.errors import PictureError
+from skuscan_models.backbones import build_backbone
 from skuscan_models.float_model import FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
+from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import DRAWN
 from skuscan_models.training.config import run
 from skuscan_models.training.curves import draw_curves
-from skuscan_models.training.network import backbone_of, head_of
+from skuscan_models.training.network import backbone_of, blend, head_of
 from skuscan_models.training.sources import load_sources
 from skuscan_models.training.trainer import LOG_FILE, Progress, train
 from skuscan_models.training.validation import Embed, questions, recall
@@ -42,6 +44,9 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     began = time.monotonic()
     sources = load_sources(list(config.pairs), pictures, "train")
     network = train(config, sources, folder, progress)
+    start = build_backbone(config.backbone, None)
+    load_imagenet_weights(start)
+    blend(network, start, config.start_share)
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
     facts = {
