@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+import skuscan_server.features
 from benchmarks.recognition.cache import LATER, Cache, CachingExecutor, cached_eye
 from skuscan.model import Model
 from skuscan.recognizer import Eye
@@ -28,23 +30,37 @@ class Work:
         return picture[::-1]
 
 
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    """Stands for what computes a picture's features: the one function whose results are kept."""
+    counted = Work()
+    monkeypatch.setattr(skuscan_server.features, "compute", counted)
+    return counted
+
+
 def asked(executor: CachingExecutor, work: Callable[..., Any], picture: bytes) -> Any:
     return executor.submit(work, picture, RECIPE).result()
 
 
-def test_a_picture_is_computed_once_even_by_another_process_opening_the_file(tmp_path: Path) -> None:
-    work = Work()
+def test_a_picture_is_computed_once_even_by_another_process_opening_the_file(tmp_path: Path, work: Work) -> None:
     for cache in (Cache(tmp_path / "a.sqlite"), Cache(tmp_path / "a.sqlite")):
         executor = CachingExecutor(cache)
         assert [asked(executor, work, picture) for picture in (b"abc", b"xyz")] == [b"cba", b"zyx"]
     assert work.calls == 2
 
 
-def test_another_size_of_display_picture_is_other_work(tmp_path: Path) -> None:
-    work, executor = Work(), CachingExecutor(Cache(tmp_path / "a.sqlite"))
+def test_another_size_of_display_picture_is_other_work(tmp_path: Path, work: Work) -> None:
+    executor = CachingExecutor(Cache(tmp_path / "a.sqlite"))
     for side in (240, 120):
         executor.submit(work, b"abc", Recipe("model", side)).result()
+        executor.submit(work, b"abc", Recipe("model", side)).result()
     assert work.calls == 2
+
+
+def test_work_that_depends_on_more_than_a_picture_is_done_each_time(tmp_path: Path) -> None:
+    other, executor = Work(), CachingExecutor(Cache(tmp_path / "a.sqlite"))
+    assert [asked(executor, other, b"abc") for _ in range(2)] == [b"cba", b"cba"]
+    assert other.calls == 2
 
 
 def test_a_kept_embedding_is_the_embedding(tmp_path: Path, released_model: Model) -> None:

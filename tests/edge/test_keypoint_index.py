@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skuscan.errors import StoreError
@@ -101,6 +101,7 @@ def test_no_keypoints_at_all_give_no_votes(count: int) -> None:
 
 
 @settings(max_examples=30)
+@example([1], 8, 0)
 @given(st.lists(st.integers(0, 8), max_size=6), st.integers(8, 12), st.integers(0, 99))
 def test_only_references_with_the_very_words_are_voted_for(counts: list[int], bits: int, seed: int) -> None:
     references = [keypoints(seed + number, count) for number, count in enumerate(counts)]
@@ -109,7 +110,7 @@ def test_only_references_with_the_very_words_are_voted_for(counts: list[int], bi
         votes = built.votes(reference)
         assert (votes[number] > 0) == (len(reference) > 0)
         opposite = replace(reference, descriptors=~reference.descriptors)  # no bit is the same
-        if len(reference) == sum(counts):
+        if len(reference) == sum(counts) == 1:  # of several, one's opposite may be another's word by chance
             assert not built.votes(opposite).any()
 
 

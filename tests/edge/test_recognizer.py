@@ -205,14 +205,17 @@ def test_a_scan_whose_embedding_is_certain_extracts_no_keypoints(
 def test_an_unsure_scan_takes_a_closer_look_and_judges_what_it_finds_by_the_whole_picture(
     released_model: Model, references: list[Reference], eye: Eye
 ) -> None:
-    options, scan = RecognizerOptions(shortlist=4), photo(package(3))
+    options, scan = RecognizerOptions(shortlist=2), photo(package(3)).copy()
+    small = cv2.resize(package(7), None, fx=0.35, fy=0.35)  # in the middle, where the closer look finds it
+    top, left = ((side - part) // 2 for side, part in zip(scan.shape[:2], small.shape[:2], strict=True))
+    scan[top : top + small.shape[0], left : left + small.shape[1]] = small
     always, never = (
         Recognizer(MemoryCatalogue(deciding(released_model, closer_look_probability=p), references), options, eye)
         for p in (2, 0)
     )
     first = {m.sku: m for m in never.measure(scan)}
     both = {m.sku: m for m in always.measure(scan)}
-    assert len(first) == 4 < len(both)
+    assert len(first) == options.shortlist < len(both)
     assert [sku for sku, m in both.items() if not m.closer] == list(first)
     assert all(m.geometry is not None for m in both.values())
     every = Recognizer(MemoryCatalogue(released_model, references), RecognizerOptions(shortlist=len(SKUS)), eye)

@@ -153,7 +153,7 @@ def add_results(folder: Path, results: Path) -> None:
         folder / CARD_FILE,
         RESULTS_HEADING,
         "The whole way on a device, one catalogue picture a product unless said, on pictures that nothing was trained"
-        f" or chosen on\n(`{report['command']}`; Wilson's 95% intervals):\n\n"
+        f" on\n(`{report['command']}`; Wilson's 95% intervals):\n\n"
         "| set | photos | recall@1 | embedding alone | coverage | precision |\n|---|---|---|---|---|---|\n" + rows,
     )
 
