@@ -1,13 +1,13 @@
 """Fits the decision to an assortment: an offset, a spread, and the threshold for the operator's false-accept rate.
 
 1. Take a seeded sample of the references, and draw field views of their pictures.
-2. Scan each view, and answer it three times: from the assortment, without its product, and also without what looks
-   like it.
+2. Scan each view, and answer it twice: from the assortment, and without its product and what looks like it.
 3. Fit logit' = offset + spread * logit on whether the first answer was right (Platt 1999, "Probabilistic outputs for
    support vector machines"), with Platt's targets, which keep a separable sample finite.
-4. Take the lowest probability at which matches of what is foreign stay within the accepted rate, and those of a product
-   that is left out beside its look-alikes within `LEFT_OUT_ALLOWANCE` times that. Drawn views are easier than photos,
-   so it is never below the model's own threshold for the rate, which was set on real ones.
+4. Take the lowest probability at which matches of what is foreign stay within the accepted rate. Drawn views are easier
+   than photos, so it is never below the model's own threshold for the rate, which was set on real ones and knows of
+   products that are left out beside their look-alikes. Their rate in this assortment sets nothing: in one that is full
+   of flavours it would leave most scans of what *is* for sale unanswered.
 """
 
 import math
@@ -28,7 +28,7 @@ from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.recognizer import Recognizer
 from skuscan.verification import VerificationOptions, verify
-from skuscan_models.rates import LEFT_OUT_ALLOWANCE, threshold_of_rate
+from skuscan_models.rates import threshold_of_rate
 from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
 
 MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
@@ -46,8 +46,7 @@ class Sale(Enum):
     """What of a view is in the catalogue that answers it."""
 
     SOLD = "the product"
-    LEFT_OUT = "what looks like it"
-    FOREIGN = "neither"
+    FOREIGN = "neither it nor what looks like it"
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def drawn_views(
     read_picture: Callable[[int], bytes],
     progress: Callable[[int, int], None],
 ) -> list[View]:
-    """Draw views of some reference rows, and answer each three times. Arguments as `calibrate` has them."""
+    """Draw views of some reference rows, and answer each twice. Arguments as `calibrate` has them."""
     answers: list[View] = []
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue)
@@ -123,12 +122,13 @@ def drawn_views(
         photo, group = field_view(picture, rng, VIEWS[number % len(VIEWS)]), _group(catalogue, sku)
         measured = recognizer.measure(photo)
         same = {sku, *(m.sku for m in measured if _is_same(m.sku, m.group, sku, group))}
-        left_out = _others(recognizer.measure(photo, hidden=same), sku, group)
-        alike = look_alikes.of(row, [m.sku for m in left_out])
-        foreign = _others(recognizer.measure(photo, hidden=same | alike), sku, group) if alike else left_out
+        foreign = _others(recognizer.measure(photo, hidden=same), sku, group)
+        alike = look_alikes.of(row, [m.sku for m in foreign])
+        if alike:
+            foreign = _others(recognizer.measure(photo, hidden=same | alike), sku, group)
         also = look_alikes.of(row, [m.sku for m in foreign])  # those that the hidden ones made room for
         foreign = [m for m in foreign if m.sku not in also]
-        for sale, offered in ((Sale.SOLD, measured), (Sale.LEFT_OUT, left_out), (Sale.FOREIGN, foreign)):
+        for sale, offered in ((Sale.SOLD, measured), (Sale.FOREIGN, foreign)):
             answers.append(_answer(decider, offered, sku, group, sale))
     progress(views, views)
     return answers
@@ -146,12 +146,10 @@ def model_logit(decision: DecisionCoefficients, false_accept_rate: float) -> flo
 def fit_line(views: Sequence[View]) -> tuple[float, float]:
     """The offset and spread under which outcomes are most likely (Platt 1999, section 2.2).
 
-    Products that are left out beside their look-alikes are rare in a shop, and have no part in it.
-
     Returns:
         (0, 1) when there is but one kind of outcome, or when a higher logit does not mean a likelier outcome.
     """
-    answered = [view for view in views if view.sale is not Sale.LEFT_OUT and math.isfinite(view.logit)]
+    answered = [view for view in views if math.isfinite(view.logit)]
     x, right = np.array([v.logit for v in answered], np.float64), np.array([v.right for v in answered], np.bool_)
     hits, misses = int(right.sum()), int((~right).sum())
     if not hits or not misses:
@@ -169,13 +167,12 @@ def threshold(views: Sequence[View], ambiguous_margin: float, false_accept_rate:
 
     An answer that is too close to its rival is `ambiguous` at any threshold, and does not count.
     """
-    allowed = {Sale.FOREIGN: false_accept_rate, Sale.LEFT_OUT: false_accept_rate * LEFT_OUT_ALLOWANCE}
-    logits: dict[Sale, list[float]] = {sale: [] for sale in allowed}
+    logits = []
     for view in views:
-        if view.sale in allowed:
+        if view.sale is Sale.FOREIGN:
             clear = math.isfinite(view.logit) and ahead(view.logit, view.rival) >= ambiguous_margin
-            logits[view.sale].append(view.logit if clear else -math.inf)
-    return max(threshold_of_rate(logits[sale], rate) for sale, rate in allowed.items())
+            logits.append(view.logit if clear else -math.inf)
+    return threshold_of_rate(logits, false_accept_rate)
 
 
 def expit(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
