@@ -15,7 +15,6 @@ from google.protobuf import json_format
 
 from skuscan.model import ARTIFACT_FILE, BACKBONE_FILE, EMBEDDING_SIZE, HEAD_FILE, Model, file_ref
 from skuscan.proto.bundle_pb2 import ModelArtifact
-from skuscan_models.artifacts import released_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,7 +40,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def released_model() -> Model:
     """The released artefact, its digests checked."""
-    return Model.open_folder(released_folder())
+    return Model.open_folder(ROOT / "models" / "artifacts" / "efficientnet-lite0-products")
 
 
 @pytest.fixture(scope="session")
