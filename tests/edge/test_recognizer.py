@@ -225,10 +225,14 @@ def test_an_unsure_scan_takes_a_closer_look_and_judges_what_it_finds_by_the_whol
 
 
 def test_a_sure_scan_takes_no_closer_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
-    model = deciding(released_model, closer_look_probability=0.5)
-    recognizer = Recognizer(MemoryCatalogue(model, references), RecognizerOptions(shortlist=4), eye)
-    assert not any(m.closer for m in recognizer.measure(photo(package(3))))
-    assert any(m.closer for m in recognizer.measure(photo(package(999))))
+    options, known, unknown = RecognizerOptions(shortlist=4), photo(package(3)), photo(package(999))
+    never = Recognizer(MemoryCatalogue(deciding(released_model, closer_look_probability=0), references), options, eye)
+    sure, unsure = (never.identify(scan).candidates[0].probability for scan in (known, unknown))
+    assert unsure < sure
+    model = deciding(released_model, closer_look_probability=(sure + unsure) / 2)
+    recognizer = Recognizer(MemoryCatalogue(model, references), options, eye)
+    assert not any(m.closer for m in recognizer.measure(known))
+    assert any(m.closer for m in recognizer.measure(unknown))
 
 
 def test_hidden_products_are_measured_by_no_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
