@@ -14,6 +14,7 @@ PACKAGES := ./edge ./models ./server
 RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard */pyproject.toml)
 DEMO := build/demo
 RUN ?= all
+SHARE ?= 1
 DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
 
@@ -55,8 +56,8 @@ validate: $(ENV)  ## the same metrics on held-out training pictures, to choose b
 bench: $(ENV)  ## the benchmarks that need no real pictures
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
-faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes
-	$(BIN)/python -m pytest tests/faults
+faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes (SHARE=0.1: a tenth)
+	SKUSCAN_FAULTS=$(SHARE) $(BIN)/python -m pytest tests/faults
 
 second-env: $(ENV)  ## the edge tests again, with tflite-runtime 2.14, numpy 1 and OpenCV 4.11
 	$(BIN)/python tools/second_environment.py

@@ -77,8 +77,8 @@ class TrainingConfig:
 
     name: str
     backbone: str = "efficientnet-lite0"
-    pairs: dict[str, int] = field(default_factory=lambda: {"boxes": 26, "drawn": 8, "grozi120": 8, "produce": 6})
-    stages: tuple[Stage, ...] = (Stage(160, 260), Stage(224, 60))
+    pairs: dict[str, int] = field(default_factory=lambda: {"boxes": 26, "drawn": 10, "grozi120": 10, "produce": 10})
+    stages: tuple[Stage, ...] = (Stage(160, 400), Stage(224, 400))
     views: ViewOptions = field(default_factory=ViewOptions)
     loss: str = "supcon"
     loss_options: dict[str, float] = field(default_factory=lambda: {"temperature": 0.07})
