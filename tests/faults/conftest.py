@@ -1,7 +1,7 @@
 """What the fault bench shares: how many faults a run injects, and the figures that it leaves behind.
 
-`make faults` injects all of them and writes `benchmarks/results/faults.json`; `make faults SHARE=0.1` injects a tenth, as
-continuous integration does, and writes into `build/`, since a tenth proves less.
+`make faults` injects all of them and writes `benchmarks/results/faults.json`; `make faults SHARE=0.1` injects a tenth,
+as continuous integration does, and writes into `build/`, since a tenth proves less.
 """
 
 import json
