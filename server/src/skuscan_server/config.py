@@ -55,6 +55,8 @@ class ServerConfig(BaseSettings):
     regenerate_changes: int = Field(default=100, ge=1)  # so many changes are published at once
     regenerate_quiet: float = Field(default=30.0, ge=0)  # s without a change before changes are published
     resign_interval: float = Field(default=DAY, gt=0)  # s, metadata is signed again this often
+    keep_days: float = Field(default=7.0, ge=0.01)  # days that a superseded version and its files are kept
+    prune_interval: float = Field(default=DAY, gt=0)  # s, what is no longer needed is removed this often
     lease: float = Field(default=60.0, gt=1)  # s, a builder that died is taken over after this
     compaction_share: float = Field(default=0.10, gt=0, le=1)  # a new base when deltas hold more of the records
     compaction_segments: int = Field(default=48, ge=1)  # or when there are more delta segments than this

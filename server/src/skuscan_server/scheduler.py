@@ -6,6 +6,8 @@ Every second it looks at all assortments:
  * one with changes is published when there are many, when no more came for a while, or when the oldest waited long;
  * one whose metadata was signed a day ago is signed again.
 
+Once a day it removes what nothing published needs any more.
+
 What goes wrong is noted with the assortment and tried again later; the scheduler itself goes on.
 """
 
@@ -26,6 +28,7 @@ from skuscan_server.services import Services
 
 TICK = 1.0  # s between two looks
 RETRY = 60.0  # s until an assortment whose publication failed is tried again
+PRUNE_RETRY = 3_600.0  # s until pruning that met a backup or a builder is tried again
 ERROR_LENGTH = 600  # characters kept of an error
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,7 @@ class Scheduler:
         self._rules = Rules(config.regenerate_changes, config.regenerate_quiet, config.regenerate_interval)
         self._resign_interval = config.resign_interval
         self._retry_at: dict[str, float] = {}  # by assortment; UTC s
+        self._prune_at = time.monotonic()  # when files and rows are removed next
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
@@ -114,6 +118,8 @@ class Scheduler:
                 self._guarded(assortment, self._publish)
             elif assortment.signed_at and now - assortment.signed_at >= self._resign_interval:
                 self._guarded(assortment, self._resign)
+        if time.monotonic() >= self._prune_at:
+            self._prune()
 
     def _publish(self, assortment: Assortment) -> None:
         force = "" if assortment.publish_requested == "changes" else assortment.publish_requested
@@ -139,6 +145,15 @@ class Scheduler:
         except Exception:  # a bug in one assortment's publication must not stop the others'
             log.exception("%s: the publication failed", assortment.name)
             self._note_failure(assortment, "an internal error: see the scheduler's log")
+
+    def _prune(self) -> None:
+        """Remove what nobody needs; what goes wrong is logged, and tried again later."""
+        try:
+            log.info("%s", self._services.pruner().run())
+            self._prune_at = time.monotonic() + self._services.config.prune_interval
+        except SkuscanError as error:
+            log.warning("nothing more is pruned now: %s", error)
+            self._prune_at = time.monotonic() + PRUNE_RETRY
 
     def _note_failure(self, assortment: Assortment, error: str) -> None:
         self._retry_at[assortment.name] = time.time() + RETRY

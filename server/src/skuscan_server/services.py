@@ -23,7 +23,7 @@ from skuscan_server.catalogue.importer import Importer
 from skuscan_server.catalogue.pictures import FinishedWork, finish_references
 from skuscan_server.catalogue.products import audit, count_changes
 from skuscan_server.ceremony import Ceremony
-from skuscan_server.config import ServerConfig
+from skuscan_server.config import DAY, ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
@@ -32,6 +32,8 @@ from skuscan_server.key_office import KeyOffice
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.metrics import Metrics
 from skuscan_server.models import ModelShelf
+from skuscan_server.pruning.history import PublishedHistory
+from skuscan_server.pruning.prune import Pruner
 from skuscan_server.quality.nearest import NearOptions
 from skuscan_server.quality.neighbours import Neighbours
 from skuscan_server.quality.report import QualityReport
@@ -134,6 +136,15 @@ class Services:
     def repository(self, assortment: str) -> TufRepository:
         """The signed repository of an assortment."""
         return TufRepository(self.config.published, assortment, self.keys)
+
+    def pruner(self) -> Pruner:
+        """What removes files and rows that nothing published needs."""
+        config = self.config
+
+        def history(assortment: str) -> PublishedHistory:
+            return PublishedHistory(config.published, assortment, self.keys)
+
+        return Pruner(self.database, config.published, history, config.keep_days * DAY, config.lease)
 
     def key_office(self) -> KeyOffice:
         """What changes keys, in every assortment."""

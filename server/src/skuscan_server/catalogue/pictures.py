@@ -108,6 +108,10 @@ class FinishedWork:
         with self._database.write() as session:
             for (sha256, result), display in zip(results, displays, strict=True):
                 self._note(session, sha256, result, display)
+            session.flush()
+            for (_, result), display in zip(results, displays, strict=True):
+                if not self._published.has(display):  # pruned before the note of it was there; from here on it is not
+                    self._published.put(result.display)
 
     def _note(self, session: Session, sha256: bytes, result: Computed, display: FileRef) -> None:
         session.merge(

@@ -24,6 +24,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "api-key": "api_key",
     "keys": "keys",
     "audit": "audit",
+    "prune": "prune",
     "evaluate": "evaluate",
 }
 

@@ -21,6 +21,7 @@ from skuscan_server.errors import BusyError
 
 RENEWALS_PER_LEASE = 4
 RETRY = 0.5  # s between two attempts of a builder that waits
+MAINTENANCE = ".maintenance"  # no assortment's name: held by a backup, and by what removes old files
 
 log = logging.getLogger(__name__)
 

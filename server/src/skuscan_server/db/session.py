@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import NullPool
 
 from skuscan.errors import ConfigError
@@ -50,6 +50,15 @@ class Database:
     def write(self) -> Iterator[Session]:
         """A session that is committed at its end, or rolled back when the block raises."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def write_alone(self, *tables: type[DeclarativeBase]) -> Iterator[Session]:
+        """As `write`, and nobody else changes these tables meanwhile. SQLite has one writer at a time in any case."""
+        with self.write() as session:
+            if self.engine.dialect.name == "postgresql":
+                names = ", ".join(table.__tablename__ for table in tables)
+                session.execute(text(f"LOCK TABLE {names} IN EXCLUSIVE MODE"))
             yield session
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""Removing what nothing published needs any more: files, records, publications."""
