@@ -20,7 +20,6 @@ from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_server.calibration import (
     MIN_REFERENCES,
-    Sale,
     View,
     calibrate,
     calibration_of,
@@ -33,11 +32,11 @@ from skuscan_server.evaluation.metrics import Rate
 
 
 def sold(logit: float, right: bool) -> View:
-    return View(logit, -math.inf, right, Sale.SOLD)
+    return View(logit, -math.inf, right, sold=True)
 
 
 def foreign(logit: float, rival: float = -math.inf) -> View:
-    return View(logit, rival, right=False, sale=Sale.FOREIGN)
+    return View(logit, rival, right=False, sold=False)
 
 
 def test_the_line_undoes_a_known_miscalibration() -> None:

@@ -196,10 +196,13 @@ def _data_text(facts: dict[str, Any]) -> str:
 def _training_text(facts: dict[str, Any]) -> str:
     config = facts["config"]
     stages = ", then ".join(f"{stage['steps']} steps at {stage['size']} px" for stage in config["stages"])
+    share = config["start_share"]
+    averaged = f" At the end the backbone is averaged with the start, {1 - share:g} to {share:g}." if share else ""
     return (
         f"{stages}; {sum(config['pairs'].values())} pairs of views a batch; loss {config['loss']}"
         f" {config['loss_options']}; AdamW, rate {config['learning_rate']:g} in one cycle; the stem and"
         f" {config['frozen_blocks']} blocks and all batch statistics stay as at the start; seed {config['seed']}."
+        f"{averaged}"
         f"\n{facts['seconds'] / 60:.0f} minutes on {facts['machine']}."
     )
 

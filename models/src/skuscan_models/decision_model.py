@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 from skuscan.decision import FEATURE_SIGNS, Decider, Measured, Rated, ahead, compare, features
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan_models.decision_scans import MeasuredScan
-from skuscan_models.rates import LEFT_OUT_ALLOWANCE, threshold_of_rate
+from skuscan_models.rates import threshold_of_rate
 
 FEATURES = tuple(FEATURE_SIGNS)
 ALL = ""  # catalogues together
@@ -31,7 +31,7 @@ class FitOptions:
     """How coefficients are fitted."""
 
     false_accept_rate: float = 0.01  # of scans that show no product of the catalogue, in each of the catalogues
-    left_out_allowance: float = LEFT_OUT_ALLOWANCE  # times that rate, of products left out beside near-duplicates
+    left_out_allowance: float = 5.0  # times that rate, of products left out beside near-duplicates
     wrong_match_rate: float = 0.02  # of scans of products in the catalogue, in each of the catalogues
     least_match_probability: float = 0.5  # a match is more probable than not
     left_out_weight: float = 0.25  # of a scan of a product left out beside its near-duplicates: rare in a shop

@@ -1,7 +1,7 @@
 """A trained model before quantisation: what training writes, what the export reads, what fine-tuning starts from.
 
 model.json     name, backbone, what trained it
-backbone.npz   the weights as float16: half the bytes, and the embedding turns by less than 1e-3 (cosine)
+backbone.npz   the weights as float16: half the bytes
 head.npz       as on a device
 """
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEFT_OUT_ALLOWANCE = 5.0  # times the accepted rate: of products left out of a catalogue that has their near-duplicates
 TAIL_SHARE = 0.1  # of all scans, whose excesses are the tail
 LEAST_EXCESSES = 10  # fewer do not tell how fast they thin out
 

@@ -14,7 +14,6 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 
 import numpy as np
@@ -42,13 +41,6 @@ LOOK_ALIKE_SHARE = 0.1  # of a reference's keypoints that lie on another package
 COMPARISONS = 65_536  # remembered
 
 
-class Sale(Enum):
-    """What of a view is in the catalogue that answers it."""
-
-    SOLD = "the product"
-    FOREIGN = "neither it nor what looks like it"
-
-
 @dataclass(frozen=True)
 class View:
     """One answer to a drawn view.
@@ -57,13 +49,13 @@ class View:
         logit: The model's, of the first answer; minus infinity: there is none.
         rival: Of the best other answer; minus infinity: there is none.
         right: Whether the first answer is the product shown; never, when it is not for sale.
-        sale: What was for sale.
+        sold: Whether it was for sale; if not, nothing that looks like it was either.
     """
 
     logit: float
     rival: float
     right: bool
-    sale: Sale
+    sold: bool
 
 
 def calibrate(
@@ -128,8 +120,8 @@ def drawn_views(
             foreign = _others(recognizer.measure(photo, hidden=same | alike), sku, group)
         also = look_alikes.of(row, [m.sku for m in foreign])  # those that the hidden ones made room for
         foreign = [m for m in foreign if m.sku not in also]
-        for sale, offered in ((Sale.SOLD, measured), (Sale.FOREIGN, foreign)):
-            answers.append(_answer(decider, offered, sku, group, sale))
+        for sold, offered in ((True, measured), (False, foreign)):
+            answers.append(_answer(decider, offered, sku, group, sold))
     progress(views, views)
     return answers
 
@@ -169,7 +161,7 @@ def threshold(views: Sequence[View], ambiguous_margin: float, false_accept_rate:
     """
     logits = []
     for view in views:
-        if view.sale is Sale.FOREIGN:
+        if not view.sold:
             clear = math.isfinite(view.logit) and ahead(view.logit, view.rival) >= ambiguous_margin
             logits.append(view.logit if clear else -math.inf)
     return threshold_of_rate(logits, false_accept_rate)
@@ -195,15 +187,15 @@ def _others(measured: Sequence[Measured], sku: str, group: str) -> list[Measured
     return [m for m in measured if not _is_same(m.sku, m.group, sku, group)]
 
 
-def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, sale: Sale) -> View:
+def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str, sold: bool) -> View:
     """The first answer to a view."""
     rated = decider.rate(measured)
     if not rated:
-        return View(-math.inf, -math.inf, right=False, sale=sale)
+        return View(-math.inf, -math.inf, right=False, sold=sold)
     best = rated[0]
     rivals = (r.logit for r in rated if not _is_same(r.sku, r.group, best.sku, best.group))
-    right = sale is Sale.SOLD and _is_same(best.sku, best.group, sku, group)
-    return View(best.logit, max(rivals, default=-math.inf), right, sale)
+    right = sold and _is_same(best.sku, best.group, sku, group)
+    return View(best.logit, max(rivals, default=-math.inf), right, sold)
 
 
 class _LookAlikes:

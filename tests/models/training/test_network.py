@@ -16,6 +16,7 @@ from skuscan_models.training.network import (  # noqa: E402
     PROJECTION,
     WeightedGeM,
     backbone_of,
+    blend,
     head_of,
     set_head,
     training_network,
@@ -55,6 +56,20 @@ def test_the_device_computes_what_was_trained(network: Any, head: Head, feature_
     for given in (head, head_of(network), Head.load(head_of(network).dump())):
         on_device = np.stack([apply_head(given, feature_map) for feature_map in feature_maps])
         np.testing.assert_allclose(trained, on_device, atol=AGREEMENT)
+
+
+def test_blending_moves_every_weight_of_the_backbone_and_none_of_the_head(head: Head) -> None:
+    learned, before = (training_network(BACKBONE, frozen_blocks=0, gem_p=3, attention_rate=3.0) for _ in range(2))
+    set_head(learned, head)
+    wanted = [
+        0.75 * mine + 0.25 * old
+        for mine, old in zip(backbone_of(learned).get_weights(), backbone_of(before).get_weights(), strict=True)
+    ]
+    head_before = head_of(learned)
+    blend(learned, backbone_of(before), 0.25)
+    for now, want in zip(backbone_of(learned).get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(now, want, atol=AGREEMENT)
+    np.testing.assert_array_equal(head_of(learned).projection, head_before.projection)
 
 
 def test_without_attention_pooling_is_plain_gem(feature_maps: Any) -> None:

@@ -66,7 +66,7 @@ class TrainingConfig:
         last_rate: At the end, as a share of the greatest.
         weight_decay: Of AdamW.
         frozen_blocks: The stem and so many first blocks keep their ImageNet weights: they see edges and colours, which
-            are the same in shops, and skipping their gradients saves a quarter of the time.
+            are the same in shops, and their gradients take time.
         start_share: Of the backbone's weights at the end of the run; the rest is what was learned. Averaging with the
             start keeps what the training pictures do not show (Wortsman et al. 2022, "Robust fine-tuning of zero-shot
             models").

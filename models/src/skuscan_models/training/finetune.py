@@ -10,12 +10,10 @@ A run that was stopped goes on when it is started again with the same catalogue,
 """
 
 import hashlib
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from skuscan.errors import ModelError
@@ -26,7 +24,7 @@ from skuscan_models.training.catalogue import TrainingCatalogue, read_catalogue,
 from skuscan_models.training.config import Stage, TrainingConfig
 from skuscan_models.training.curves import draw_curves
 from skuscan_models.training.network import backbone_of, head_of, set_model, training_network
-from skuscan_models.training.released import CURVES_FILE, embedder
+from skuscan_models.training.released import CURVES_FILE, embedder, facts_of
 from skuscan_models.training.trainer import LOG_FILE, Progress, from_model, train
 from skuscan_models.training.validation import Question, catalogue_question, recall
 
@@ -113,15 +111,9 @@ def finetune(
             f"{after:.3f} of {len(question.photos)} photos, before {before:.3f}",
             "give more pictures or fewer --steps, or take it with --even-if-worse",
         )
-    facts = {
-        "started_from": model.name,
-        "steps": config.steps,
-        "config": config.to_dict(),
-        "instances": {CATALOGUE: len(trained)},
-        "validation": {CATALOGUE: after, "catalogue before": before},
-        "seconds": round(time.monotonic() - began),
-        "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
-    }
+    validation = {CATALOGUE: after, "catalogue before": before}
+    facts = {"started_from": model.name}
+    facts |= facts_of(config, {CATALOGUE: trained}, validation, time.monotonic() - began)
     done = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
     done.save(folder)
     return Finetuned(done, before, after, len(aside), len(question.photos))
@@ -138,6 +130,7 @@ def _config(model: FloatModel, digest: str, products: int, options: FinetuneOpti
         stages=(Stage(first_size, options.steps - last), Stage(last_size, last)),
         learning_rate=options.learning_rate,
         gem_p=round(model.head.gem_p),
+        start_share=0.0,
         head_batches=0,
     )
 

@@ -2,7 +2,9 @@
 
 import platform
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +16,10 @@ from skuscan_models.float_model import FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
 from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import DRAWN
-from skuscan_models.training.config import run
+from skuscan_models.training.config import TrainingConfig, run
 from skuscan_models.training.curves import draw_curves
 from skuscan_models.training.network import backbone_of, blend, head_of
-from skuscan_models.training.sources import load_sources
+from skuscan_models.training.sources import Instance, load_sources
 from skuscan_models.training.trainer import LOG_FILE, Progress, train
 from skuscan_models.training.validation import Embed, questions, recall
 
@@ -49,18 +51,28 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     blend(network, start, config.start_share)
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
-    facts = {
-        "run": name,
-        "steps": config.steps,
-        "config": config.to_dict(),
-        "instances": {name: len(instances) for name, instances in sources.items()},
-        "validation": recall(questions(pictures), embedder(network), size),
-        "seconds": round(time.monotonic() - began),
-        "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
-    }
+    validation = recall(questions(pictures), embedder(network), size)
+    facts = {"run": name} | facts_of(config, sources, validation, time.monotonic() - began)
     model = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
     model.save(folder)
     return model
+
+
+def facts_of(
+    config: TrainingConfig,
+    sources: Mapping[str, Sequence[Instance]],
+    validation: Mapping[str, float],
+    seconds: float,
+) -> dict[str, Any]:
+    """What the model card tells of a run."""
+    return {
+        "steps": config.steps,
+        "config": config.to_dict(),
+        "instances": {name: len(instances) for name, instances in sources.items()},
+        "validation": dict(validation),
+        "seconds": round(seconds),
+        "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
+    }
 
 
 def embedder(network: keras.Model) -> Embed:

@@ -4,7 +4,7 @@
    (`heads.fit_head`); or a trained model.
 2. For each step: draw the batch, set the rate (`schedule.py`), let Keras do the step on whichever backend
    `KERAS_BACKEND` names.
-3. Every few steps: append to `log.csv`; less often: validate, and write a checkpoint with the optimizer's state.
+3. Append to `log.csv`; every few steps, write a checkpoint with the optimizer's state.
 
 A run that was stopped goes on from its last checkpoint: batch k is the same whenever it is drawn.
 """
@@ -110,7 +110,7 @@ def train(
 
 
 def compile_network(network: keras.Model, config: TrainingConfig) -> None:
-    """Give it loss, metric and optimizer; `jit_compile` stays off: on a CPU it made the first step minutes long."""
+    """Give it loss, metric and optimizer; `jit_compile` stays off: pictures have two sizes, each compiled anew."""
     optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=1.0)
     optimizer.build(network.trainable_variables)
     loss = build_loss(config.loss, **config.loss_options)

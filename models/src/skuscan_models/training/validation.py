@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.picture import letterbox
+from skuscan_models.float_model import preprocess_spec
 from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_models.training.sources import Instance, Picture, load_boxes, load_grozi, load_produce
@@ -21,7 +22,6 @@ from skuscan_models.training.sources import Instance, Picture, load_boxes, load_
 DRAWN_FAMILIES, VARIANTS = 60, 3
 SEED = 11
 PHOTO_SIDES = (464, 348)  # px: what hand-held photos of public data sets have
-LETTERBOX_GREY = 255
 ASKED_PRODUCTS, GALLERY_PRODUCTS = 250, 1_000  # of a retailer's catalogue: minutes, and no more than 1 GB of memory
 
 Embed = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]  # (n, S, S, 3) uint8 -> (n, 256) unit rows
@@ -81,7 +81,8 @@ def _choice(instances: Sequence[Instance], rng: np.random.Generator, count: int)
 
 
 def _squares(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
-    return np.stack([letterbox(picture, size, LETTERBOX_GREY) for picture in pictures])
+    grey = preprocess_spec().letterbox_grey
+    return np.stack([letterbox(picture, size, grey) for picture in pictures])
 
 
 def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Question:

@@ -24,7 +24,7 @@ _SHORT_SIDES = (0.56, 0.75, 0.75, 1.0)  # of the longest: what phones and kiosk 
 _CAMERA_SIDE = 640  # px: blur in the options is meant at this longest side
 _CATALOGUE_FILL = (0.72, 1.0)  # of the square, by a package on a plain background
 _CATALOGUE_TURN = 3.0  # degrees
-_WHITE, _GREY_BELOW = 255, 0.75  # share of catalogue pictures on white
+_WHITE, _ON_WHITE = 255, 0.75  # share of catalogue pictures on white
 _LIGHT, _CONTRAST, _CAST = (0.82, 1.15), (0.85, 1.15), 0.05  # of a catalogue picture or a photo
 _PHOTO_PART = (0.65, 1.0)  # side of the part of a photo that is kept
 _STRETCH = (0.88, 1.14)  # width against height
@@ -57,7 +57,7 @@ class Views:
 
     def catalogue(self, front: Picture, rng: Rng) -> Picture:
         """A front as a shop shows it: on white, or on another plain colour, nearly upright."""
-        grey = _WHITE if rng.random() < _GREY_BELOW else int(rng.integers(0, 256))
+        grey = _WHITE if rng.random() < _ON_WHITE else int(rng.integers(0, 256))
         fill = rng.uniform(*_CATALOGUE_FILL)
         inner = fit_longest_side(_relit(front, rng), round(self.size * fill))
         square = letterbox_at(inner, self.size, grey)
