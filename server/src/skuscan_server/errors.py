@@ -10,6 +10,7 @@
         ├── TooLargeError     more bytes, rows or pixels than the limits allow
         ├── BusyError         overloaded or locked: come back later
         ├── RateError         a device that asks too often
+        ├── BackupError       a backup that cannot be made, or is not fit to be restored
         └── PublishError      a publication that did not come about
 
 The command line prints one in one line and exits 2; the API answers its `status` as problem JSON.
@@ -81,6 +82,10 @@ class RateError(ServerError):
     def __init__(self, rule: str, received: str, retry_after: float) -> None:
         super().__init__(rule, received, "wait as long as Retry-After says")
         self.retry_after = retry_after
+
+
+class BackupError(ServerError):
+    """A backup that cannot be made, or is not fit to be restored."""
 
 
 class PublishError(ServerError):

@@ -196,6 +196,12 @@ class TufRepository:
         live = self._live()
         return live.version if live else None
 
+    def metadata_files(self) -> dict[str, bytes]:
+        """Every file of metadata, in one consistent state. Raises StoreError when somebody is signing."""
+        with self._locked():
+            names = (path.name for path in sorted(self.metadata.glob("*.json")))
+            return {name: self._read(name) for name in names}
+
     def root_sha256(self) -> str:
         """The digest of 1.root.json in hex, which enrolment tokens carry. Raises PublishError before `create`."""
         return hashlib.sha256(self._read("1.root.json")).hexdigest()

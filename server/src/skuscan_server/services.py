@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from skuscan.errors import ConfigError
 from skuscan.model import Model
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
@@ -41,6 +42,7 @@ from skuscan_server.quality.score import QualityScale, Range
 from skuscan_server.repository import TufRepository
 
 FIRST_KEY_NAME = "first"
+RESTORING_FILE = "RESTORING"  # in the data folder while a restored server is put in its place
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Services:
 
     def check(self) -> None:
         """Raises ConfigError when the server was not set up, or its tables are of another version."""
+        self._check_whole()
         schema.check(self.database)
 
     def set_up(self) -> str:
@@ -113,6 +116,7 @@ class Services:
         Returns:
             The first operator's key, which is shown once; empty when there are keys already.
         """
+        self._check_whole()
         for folder in (self.config.data_folder, self.config.pictures, self.config.published):
             DISK.make_folder(folder.absolute())
         schema.upgrade(self.database)
@@ -236,6 +240,14 @@ class Services:
             count_changes(session, 1)  # after the model: who publishes what is counted here sees the new one
             audit(session, actor, "model set", f"{model.artifact.name} {folder.name}")
         return ModelChange(model.artifact.name, model.feature_space, computed, changed)
+
+    def _check_whole(self) -> None:
+        if (self.config.data_folder / RESTORING_FILE).exists():
+            raise ConfigError(
+                "a restore runs to its end",
+                f"one into {self.config.data_folder} was stopped",
+                "run it again: skuscan-server restore FILE --replace",
+            )
 
     def _open(self, folder: Path) -> Model:
         """A model's folder; the last one that was opened is kept, since folders never change."""

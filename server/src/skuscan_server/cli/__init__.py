@@ -24,6 +24,8 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "api-key": "api_key",
     "keys": "keys",
     "audit": "audit",
+    "backup": "backup",
+    "restore": "restore",
     "prune": "prune",
     "evaluate": "evaluate",
 }

@@ -1,0 +1,82 @@
+"""A server with a published catalogue whose features are drawn, and devices that sync with it over loopback."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from werkzeug.serving import make_server
+
+from benchmarks.big_catalogue import BigCatalogue
+from skuscan.store import Store
+from skuscan.sync import agent, enrolment
+from skuscan.sync.options import SyncOptions
+from skuscan_server.access.devices import create_enrolment_token
+from skuscan_server.app import create_app
+from skuscan_server.backup.save import back_up
+from skuscan_server.services import Services
+
+OPTIONS = SyncOptions(index_policy="download")
+PRODUCTS = 12
+
+
+@pytest.fixture(scope="session")
+def stocked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder. Tests take a copy."""
+    folder = tmp_path_factory.mktemp("stocked") / "data"
+    shop = BigCatalogue(folder, workers=1)
+    shop.put(range(PRODUCTS))
+    shop.services.pictures.put(b"a reference picture, as uploaded")
+    shop.publish()
+    return folder
+
+
+@pytest.fixture
+def shop(stocked: Path, tmp_path: Path) -> BigCatalogue:
+    shutil.copytree(stocked, tmp_path / "data")
+    return BigCatalogue(tmp_path / "data", workers=1)
+
+
+@pytest.fixture
+def services(shop: BigCatalogue) -> Services:
+    return shop.services
+
+
+@pytest.fixture
+def archive(services: Services, tmp_path: Path) -> Path:
+    """A backup of the server as it is now."""
+    back_up(services, tmp_path / "backup.tar")
+    return tmp_path / "backup.tar"
+
+
+@pytest.fixture
+def url(services: Services) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(services.config), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def enrol(services: Services, url: str, tmp_path: Path) -> Callable[[str], Store]:
+    """Enrol a device: its empty store."""
+
+    def run(name: str) -> Store:
+        with services.database.write() as session:
+            token = create_enrolment_token(session, "default", services.repository("default").root_sha256(), 1)
+        enrolment.enrol(url, str(token), tmp_path / name, name, OPTIONS)
+        return Store.open(tmp_path / name)
+
+    return run
+
+
+@pytest.fixture
+def sync() -> Callable[[Store], agent.SyncResult]:
+    def run(store: Store) -> agent.SyncResult:
+        return agent.sync_once(store, OPTIONS, probe=lambda generation: None)
+
+    return run
