@@ -195,7 +195,7 @@ def _data_text(facts: dict[str, Any]) -> str:
 
 def _training_text(facts: dict[str, Any]) -> str:
     config = facts["config"]
-    stages = ", then ".join(f"{stage['steps']} steps at {stage['size']} px" for stage in config["stages"])
+    stages = ", then ".join(_stage_text(stage) for stage in config["stages"])
     share = config["start_share"]
     averaged = f" At the end the backbone is averaged with the start, {1 - share:g} to {share:g}." if share else ""
     return (
@@ -205,6 +205,11 @@ def _training_text(facts: dict[str, Any]) -> str:
         f"{averaged}"
         f"\n{facts['seconds'] / 60:.0f} minutes on {facts['machine']}."
     )
+
+
+def _stage_text(stage: dict[str, Any]) -> str:
+    angled = f" with {stage['packshots']:.0%} of the packages at an angle" if stage["packshots"] else ""
+    return f"{stage['steps']} steps at {stage['size']} px{angled}"
 
 
 def _ops_text(report: OpReport) -> str:

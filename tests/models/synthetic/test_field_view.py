@@ -9,7 +9,7 @@ import pytest
 from skuscan.errors import PictureError
 from skuscan_models.synthetic.canvas import blank, ellipse_points, fill
 from skuscan_models.synthetic.cutout import cut_out
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, draw_field_view, field_view, nothing
+from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, draw_field_view, field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import design, draw_front, draw_side
 from skuscan_models.synthetic.scenery import clutter
 
@@ -143,6 +143,19 @@ def test_a_known_side_is_shown_on_a_turned_box():
         view = field_view(plain, np.random.default_rng(seed), options, side)
         green.append(((view[..., 1] > 130) & (view[..., 0] < 60) & (view[..., 2] < 60)).mean())
     assert max(green) > 0.01
+
+
+def test_a_packshot_stands_on_white_with_its_side_in_sight():
+    red, side = blank(300, 200, (210, 20, 20)), blank(300, 90, (10, 210, 10))
+    greens = []
+    for seed in range(12):
+        view = packshot(red, np.random.default_rng(seed), 200, side)
+        assert view.shape == (200, 200, 3)
+        red_pixels = (view[..., 0] > 120) & (view[..., 1] < 80)
+        assert red_pixels.mean() > 0.08
+        assert view[:6, :6].min() > 200
+        greens.append(((view[..., 1] > 90) & (view[..., 0] < 80)).mean())
+    assert max(greens) > 0.02
 
 
 @pytest.mark.parametrize(

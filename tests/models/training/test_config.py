@@ -37,7 +37,7 @@ def test_equal_configs_have_equal_digests() -> None:
 
 
 def test_sizes_change_at_the_first_step_of_a_stage() -> None:
-    assert [CONFIG.size_at(step) for step in range(7)] == [64, 64, 64, 96, 96, 96, 96]
+    assert [CONFIG.stage_at(step).size for step in range(7)] == [64, 64, 64, 96, 96, 96, 96]
     assert CONFIG.steps == 5
 
 

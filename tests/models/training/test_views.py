@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skuscan_models.synthetic.field_view import packshot
 from skuscan_models.training import views as module
 from skuscan_models.training.config import ViewOptions
 from skuscan_models.training.views import Views, letterbox_at
@@ -51,6 +52,16 @@ def test_a_catalogue_view_keeps_the_whole_product(front: Picture) -> None:
         longest = max(np.ptp(rows), np.ptp(columns)) + 1
         assert longest >= 0.7 * SIZE
         assert product.sum() > 0.9 * longest**2 * min(front.shape[:2]) / max(front.shape[:2]) * 0.9
+
+
+def test_a_share_of_the_catalogue_views_are_packshots(front: Picture) -> None:
+    some = Views(SIZE, GREY, ViewOptions(), packshots=0.5)
+    angled = 0
+    for seed in range(40):
+        view, rng = some.catalogue(front, np.random.default_rng(seed)), np.random.default_rng(seed)
+        rng.random()  # whether it is one
+        angled += np.array_equal(view, packshot(front, rng, SIZE))
+    assert 8 < angled < 32
 
 
 def test_a_tight_crop_is_a_part_of_the_photo_around_the_package() -> None:

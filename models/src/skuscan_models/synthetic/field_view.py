@@ -24,12 +24,13 @@ _AREA_BELOW = 0.7  # scale from which pixels are averaged before a warp
 _PLACING_STEPS = 12  # steps by which a package is moved back into the frame
 _LEAST_BACKDROP = 0.5  # share of a photo's largest part of the frame's shape: more is cropped away
 _BACKDROP_BLUR = (0.3, 2.0)  # px, standard deviation
+_PAPER = 255  # behind a packshot
 _LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
 
 @dataclass(frozen=True)
 class FieldViewOptions:
-    """How hard a field view is. `EASY`, `USUAL` and `HARD` are the ranges in use."""
+    """How hard a field view is. `EASY`, `USUAL` and `HARD` are the ranges in use; `PACKSHOT` is a studio."""
 
     longest_side: int = 640  # px
     shortest_side: int = 480  # px
@@ -90,6 +91,30 @@ HARD = FieldViewOptions(
         defocus=(0.3, 1.8),
         noise=(3.0, 12.0),
         jpeg_quality=(35, 85),
+    ),
+)
+
+
+PACKSHOT = FieldViewOptions(
+    scale=(0.6, 0.88),
+    min_visible=1.0,
+    tilt=32.0,
+    roll=1.5,
+    any_way_up=0.0,
+    second_face=0.9,
+    bend=(0.0, 0.0),
+    hand=0.0,
+    things=(0, 0),
+    camera=CameraOptions(
+        glare=0.0,
+        shade=0.0,
+        brightness=(0.95, 1.08),
+        falloff=0.03,
+        colour_cast=0.03,
+        motion=0.0,
+        defocus=(0.0, 0.5),
+        noise=(0.0, 1.5),
+        jpeg_quality=(85, 97),
     ),
 )
 
@@ -168,6 +193,22 @@ def _fill_frame(backdrop: Picture, rng: Rng, frame: tuple[int, int]) -> Picture:
     left = int(rng.integers(backdrop.shape[1] - columns + 1))
     scene = cv2.resize(backdrop[top : top + rows, left : left + columns], (width, height))
     return cv2.GaussianBlur(scene, (0, 0), rng.uniform(*_BACKDROP_BLUR)).astype(np.uint8, copy=False)
+
+
+def packshot(reference_rgb: Picture, rng: Rng, side: int, side_rgb: Picture | None = None) -> Picture:
+    """A drawn catalogue picture of a package that stands at an angle on white, its side in sight.
+
+    Args:
+        reference_rgb: (H, W, 3) uint8, its front, as for `field_view`.
+        rng: The source of every choice.
+        side: Of the square picture, px.
+        side_rgb: As for `field_view`.
+
+    Returns:
+        (side, side, 3) uint8 RGB.
+    """
+    options = replace(PACKSHOT, longest_side=side, shortest_side=side)
+    return field_view(reference_rgb, rng, options, side_rgb, np.full((side, side, 3), _PAPER, np.uint8))
 
 
 def nothing(rng: Rng, options: FieldViewOptions = USUAL) -> Picture:

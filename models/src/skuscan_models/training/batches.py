@@ -63,8 +63,9 @@ class Batches:
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
         rng = np.random.default_rng((self._config.seed, step))
-        size = self._config.size_at(step)
-        views = Views(size, preprocess_spec().letterbox_grey, self._config.views, self._backdrops)
+        stage = self._config.stage_at(step)
+        grey = preprocess_spec().letterbox_grey
+        views = Views(stage.size, grey, self._config.views, self._backdrops, stage.packshots)
         instances = self._choose(rng)
         pairs = [views.pair(instance.pictures, rng) for instance in instances]
         pixels = np.stack([first for first, _ in pairs] + [second for _, second in pairs])

@@ -21,10 +21,12 @@ class Stage:
     Attributes:
         size: Side of the network's input, px; a multiple of 32.
         steps: Batches.
+        packshots: Share of the catalogue views in which the package stands at an angle, its side in sight.
     """
 
     size: int
     steps: int
+    packshots: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class TrainingConfig:
     name: str
     backbone: str = "efficientnet-lite0"
     pairs: dict[str, int] = field(default_factory=lambda: {"boxes": 26, "drawn": 10, "grozi120": 10, "produce": 10})
-    stages: tuple[Stage, ...] = (Stage(160, 400), Stage(224, 400))
+    stages: tuple[Stage, ...] = (Stage(160, 400), Stage(224, 100), Stage(224, 300, packshots=0.5))
     views: ViewOptions = field(default_factory=ViewOptions)
     loss: str = "supcon"
     loss_options: dict[str, float] = field(default_factory=lambda: {"temperature": 0.07})
@@ -98,13 +100,13 @@ class TrainingConfig:
         """Of all stages."""
         return sum(stage.steps for stage in self.stages)
 
-    def size_at(self, step: int) -> int:
-        """Side of the pictures of a step, px."""
+    def stage_at(self, step: int) -> Stage:
+        """The stage that a step is in; the last one's beyond the end."""
         for stage in self.stages:
             if step < stage.steps:
-                return stage.size
+                return stage
             step -= stage.steps
-        return self.stages[-1].size
+        return self.stages[-1]
 
     def to_dict(self) -> dict[str, Any]:
         """For logs, cards and `digest`."""

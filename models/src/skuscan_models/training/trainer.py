@@ -101,7 +101,7 @@ def train(
         for step, batch in enumerate(batches.from_step(done), done):
             network.optimizer.learning_rate = schedule.rate(step)
             numbers = network.train_on_batch(batch.pictures, batch.labels, return_dict=True)
-            logged = {"size": config.size_at(step), "rate": schedule.rate(step)} | _plain(numbers)
+            logged = {"size": config.stage_at(step).size, "rate": schedule.rate(step)} | _plain(numbers)
             log.append(step, logged)
             progress(step + 1, logged)
             if (step + 1) % checkpoint_every == 0 or step + 1 == config.steps:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from skuscan.picture import fit_longest_side, letterbox
 from skuscan_models.synthetic.camera import Span
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, FieldViewOptions, draw_field_view
+from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, FieldViewOptions, draw_field_view, packshot
 from skuscan_models.training.config import ViewOptions
 
 Picture = npt.NDArray[np.uint8]
@@ -41,12 +41,14 @@ class Views:
         grey: The letterbox's colour, as on a device.
         options: How pictures are varied.
         backdrops: Real photos to stand behind packages; may be empty.
+        packshots: Share of catalogue views in which the package stands at an angle.
     """
 
     size: int
     grey: int
     options: ViewOptions
     backdrops: Sequence[Picture] = ()
+    packshots: float = 0.0
 
     def pair(self, pictures: Sequence[Picture], rng: Rng) -> tuple[Picture, Picture]:
         """Two (S, S, 3) uint8 squares of one product."""
@@ -56,7 +58,9 @@ class Views:
         return self.photo(pictures[first], rng), self.photo(pictures[second], rng)
 
     def catalogue(self, front: Picture, rng: Rng) -> Picture:
-        """A front as a shop shows it: on white, or on another plain colour, nearly upright."""
+        """A front as a shop shows it: at an angle, or flat and nearly upright on white or another plain colour."""
+        if self.packshots and rng.random() < self.packshots:
+            return packshot(front, rng, self.size)
         grey = _WHITE if rng.random() < _ON_WHITE else int(rng.integers(0, 256))
         fill = rng.uniform(*_CATALOGUE_FILL)
         inner = fit_longest_side(_relit(front, rng), round(self.size * fill))
