@@ -60,6 +60,7 @@ def server(
         "SKUSCAN_SERVER_WEB_WORKERS": "2",
         "SKUSCAN_SERVER_WORKERS": "1",
         "SKUSCAN_SERVER_METRICS_BIND": metrics_bind,
+        "SKUSCAN_SERVER_EVENTS_BIND": f"127.0.0.1:{free_port()}",
     }
     process = subprocess.Popen([sys.executable, *arguments], env=environment)
     try:
@@ -119,12 +120,18 @@ def test_a_catalogue_reaches_a_device_and_everything_stops(
 
     for _ in range(20):  # a new connection each, so that both workers answer
         requests.get(f"{url}/healthz", timeout=PATIENCE)
-    metrics = session.get(f"http://{metrics_bind}/metrics", timeout=PATIENCE).text
+    port = session.get(f"{url}/api/v1/events", timeout=PATIENCE).json()["port"]
+    events_url = f"http://127.0.0.1:{port}/api/v1/events"
+    with session.get(events_url, headers=headers, stream=True, timeout=PATIENCE) as events:
+        lines = events.iter_lines()  # kept: the connection ends with it
+        assert json.loads(next(lines).removeprefix(b"data: ")) == {"generation": assortment["generation"], "spread": 2.0}
+        metrics = session.get(f"http://{metrics_bind}/metrics", timeout=PATIENCE).text
+    assert "skuscan_event_listeners 1.0" in metrics
     assert 'skuscan_http_requests_total{route="/healthz",status="200"} 20.0' in metrics
     assert f'skuscan_devices{{assortment="default",generation="{known["generation"]}",state="live"}} 1.0' in metrics
 
     started = descendants(process.pid)
-    assert len(started) >= 5  # gunicorn, its workers, the scheduler, what answers Prometheus
+    assert len(started) >= 6  # gunicorn, its workers, the scheduler, events, metrics
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 0
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 ACCEPT_SECONDS = 1.0  # s; a caller that hangs up before it is accepted must not hold the server
+TELL_SECONDS = 0.05  # s between two things that are told
 IDLE_SECONDS = 10.0  # s that a connection may be silent, or not take what is sent
 
 Fault = Callable[["Handler", bytes], None]
@@ -187,3 +188,38 @@ class Faults:
         while not handler.server.released.is_set():
             handler.wfile.write(bytes(65_536))
             handler.server.sent += 65_536
+
+
+class Told:
+    """A fault that is a stream of events: to each that connects, some lines, and then the same again and again.
+
+    Args:
+        lines: Told at once, an empty line behind each.
+        then: Bytes told every 50 ms from then on; nothing: silence.
+
+    Attributes:
+        lines: More may be added; whoever connects later is told them, too.
+        connections: So many connected.
+        connected_twice: Set when one came back.
+    """
+
+    def __init__(self, *lines: bytes, then: bytes = b"") -> None:
+        self.lines = list(lines)
+        self.connections = 0
+        self.connected_twice = threading.Event()
+        self._then = then
+
+    def __call__(self, handler: Handler, data: bytes) -> None:
+        """Tell until the device or the test ends."""
+        self.connections += 1
+        if self.connections > 1:
+            self.connected_twice.set()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        told = 0
+        while True:
+            told, new = len(self.lines), self.lines[told:]
+            handler.wfile.write(b"".join(line + b"\n\n" for line in new) + self._then)
+            if handler.server.released.wait(TELL_SECONDS):
+                return

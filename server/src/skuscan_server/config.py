@@ -38,6 +38,9 @@ class ServerConfig(BaseSettings):
     web_threads: int = Field(default=8, ge=1, le=256)  # threads of each
     metrics_bind: str = Field(default="", pattern=r"^(\S+:[0-9]{1,5})?$")  # address:port for Prometheus; empty: none
 
+    events_bind: str = Field(default="", pattern=r"^(\S+:[0-9]{1,5})?$")  # address:port; empty: next to `run --bind`
+    event_listeners: int = Field(default=5_000, ge=1, le=100_000)  # devices that listen at once
+
     max_request_bytes: int = Field(default=20_000_000, ge=1_000)  # bytes, one request's body
     max_picture_bytes: int = Field(default=16_000_000, ge=1_000)  # bytes, one reference picture
     max_csv_bytes: int = Field(default=200_000_000, ge=1_000)  # bytes, one catalogue CSV

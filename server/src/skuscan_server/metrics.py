@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.metrics_core import GaugeHistogramMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -51,6 +51,12 @@ class Metrics:
             buckets=PUBLISH_BUCKETS,
             registry=self.registry,
         )
+        self._listeners = Gauge(
+            "skuscan_event_listeners",
+            "Devices that listen for publications.",
+            multiprocess_mode="sum",
+            registry=self.registry,
+        )
 
     def count_request(self, route: str | None, status: int) -> None:
         """A request was answered; None: no route fits its path."""
@@ -59,6 +65,10 @@ class Metrics:
     def time_publication(self, kind: str, seconds: float) -> None:
         """A publication came about."""
         self._publish.labels(kind).observe(seconds)
+
+    def set_listeners(self, count: int) -> None:
+        """So many devices listen to this process."""
+        self._listeners.set(count)
 
 
 class DatabaseCollector(Collector):

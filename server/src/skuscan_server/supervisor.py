@@ -1,6 +1,8 @@
-"""Running the server: gunicorn and one scheduler, as children of this process, which end together.
+"""Running the server: several programs as children of this process, which end together.
 
-A signal to stop, or the end of one child, ends both: first by SIGTERM, and after a while by SIGKILL. The children have
+They are gunicorn, one scheduler, what tells devices of publications, and what answers Prometheus.
+
+A signal to stop, or the end of one child, ends all: first by SIGTERM, and after a while by SIGKILL. The children have
 sessions of their own, so that Ctrl-C reaches this process only.
 """
 
@@ -13,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from skuscan.errors import ConfigError
 from skuscan_server.config import ENVIRONMENT_PREFIX, ServerConfig
 from skuscan_server.metrics import SHARED_FOLDER_VARIABLE
 
@@ -49,20 +52,35 @@ def scheduler_command() -> list[str]:
     return [sys.executable, "-m", "skuscan_server.cli", "scheduler"]
 
 
+def events_command() -> list[str]:
+    """How telling devices of publications is started."""
+    return [sys.executable, "-m", "skuscan_server.cli", "events"]
+
+
 def metrics_command() -> list[str]:
     """How the answers to Prometheus are started."""
     return [sys.executable, "-m", "skuscan_server.cli", "metrics"]
 
 
-def environment(data_folder: Path, counts: str = "") -> dict[str, str]:
-    """The children's environment: this one's, with the data folder that the command line may have named.
+def events_address(bind: str) -> str:
+    """Where events are by default: the port after the web server's. Raises ConfigError when that has none."""
+    host, _, port = bind.rpartition(":")
+    if not host or not port.isdecimal():
+        raise ConfigError("the events' address is next to an address:port", bind, "set SKUSCAN_SERVER_EVENTS_BIND")
+    return f"{host}:{int(port) + 1}"
+
+
+def environment(data_folder: Path, events_bind: str, counts: str = "") -> dict[str, str]:
+    """The children's environment: this one's, with what the command line may have named.
 
     Args:
         data_folder: The server's.
+        events_bind: Where events are told.
         counts: A folder in which the children count for monitoring; empty: in their memory.
     """
     shared = {SHARED_FOLDER_VARIABLE: counts} if counts else {}
-    return {**os.environ, f"{ENVIRONMENT_PREFIX}DATA_FOLDER": str(data_folder.absolute()), **shared}
+    named = {"DATA_FOLDER": str(data_folder.absolute()), "EVENTS_BIND": events_bind}
+    return {**os.environ, **{ENVIRONMENT_PREFIX + name: value for name, value in named.items()}, **shared}
 
 
 def supervise(commands: Sequence[list[str]], child_environment: dict[str, str]) -> int:

@@ -2,16 +2,14 @@
 
 import json
 import logging
-import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from skuscan.errors import ModelError, NetworkError, StoreError, TrustError
 from skuscan.index import AnnoyIndex
 from skuscan.store import Store
-from skuscan.sync import sync_once, watch
+from skuscan.sync import sync_once
 from skuscan.sync.plan import takes_part
 
 SKUS = tuple(f"sku-{number:03}" for number in range(20))
@@ -300,68 +298,3 @@ def test_what_a_killed_sync_left_is_removed(synced, options, pass_probes):
     (left / "root.json").write_text("{}")
     sync_once(synced, options, pass_probes)
     assert not left.exists()
-
-
-def watching(store: Store, options, probe, until, stop: threading.Event) -> None:
-    """Run `watch` in a thread until a condition, which the probe or the server sets, holds."""
-    thread = threading.Thread(target=watch, args=(store, options, stop, probe), daemon=True)
-    thread.start()
-    try:
-        assert until.wait(20)
-    finally:
-        stop.set()
-        thread.join(20)
-    assert not thread.is_alive()
-
-
-def test_watching_takes_each_new_generation(synced, site, options):
-    seen, stop = threading.Event(), threading.Event()
-
-    def probe(generation) -> None:
-        if generation.number == 2:
-            site.publish_delta("newer")
-        if generation.number == 3:
-            seen.set()
-
-    site.publish_delta("new")
-    watching(synced, options, probe, seen, stop)
-    assert synced.current() == 3
-
-
-def test_watching_survives_a_server_that_is_down_and_comes_back(synced, site, server, options, caplog):
-    seen, stop = threading.Event(), threading.Event()
-    site.publish_delta("new")
-    server.misbehave("timestamp", lambda handler, data: None, times=8)
-    with caplog.at_level(logging.WARNING):
-        watching(synced, options, lambda generation: seen.set(), seen, stop)
-    assert "a transfer runs to its end" in caplog.text or "the server answers" in caplog.text
-
-
-def test_watching_survives_bad_signatures(synced, site, server, options, faults, caplog):
-    seen, stop = threading.Event(), threading.Event()
-    site.publish_delta("new")
-    server.misbehave("timestamp", lambda handler, data: handler.answer(200, b"{}"), times=3)
-    with caplog.at_level(logging.WARNING):
-        watching(synced, options, lambda generation: seen.set(), seen, stop)
-    assert "signed by the keys" in caplog.text
-
-
-def test_watching_stops_in_the_middle_of_a_pause(synced, site, server, options, faults):
-    asked, stop = threading.Event(), threading.Event()
-    server.misbehave("timestamp", lambda handler, data: (asked.set(), handler.answer(503, b"", {"Retry-After": "250"})))
-    watching(synced, options, lambda generation: None, asked, stop)
-
-
-@pytest.mark.guarantee("G11")
-def test_watching_finds_damage_and_fetches_the_file_again(synced, server, options, faults):
-    blob = max(synced.blobs.files(), key=lambda path: path.stat().st_size)
-    good = blob.read_bytes()
-    blob.write_bytes(bytes(len(good)))
-    fetched, stop = threading.Event(), threading.Event()
-    server.api = lambda path, body: (fetched.set() if blob_is(blob, good) else None, (200, b"{}"))[1]
-    watching(synced, replace(options, sweep_seconds=0.0), lambda generation: None, fetched, stop)
-    assert blob.read_bytes() == good
-
-
-def blob_is(path: Path, content: bytes) -> bool:
-    return path.exists() and path.read_bytes() == content

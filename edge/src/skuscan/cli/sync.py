@@ -1,6 +1,7 @@
 """`skuscan sync [--watch]`."""
 
 import logging
+import os
 import signal
 import threading
 from dataclasses import asdict
@@ -45,12 +46,13 @@ def command(
     from skuscan.store import Store
     from skuscan.sync import SyncOptions, sync_once
     from skuscan.sync import watch as watch_server
+    from skuscan.sync.service import NOTIFY_SOCKET, ServiceManager
 
     options = SyncOptions(index_policy=index_policy, insecure_http=insecure_http, poll_seconds=poll)
     opened = Store.open(store)
     if watch:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-        watch_server(opened, options, _stop_on_signals())
+        watch_server(opened, options, _stop_on_signals(), manager=ServiceManager(os.environ.get(NOTIFY_SOCKET, "")))
         return 0
     with progress_bar("fetching", shown=not as_json) as progress:
         result = sync_once(opened, options, progress=progress)

@@ -16,7 +16,6 @@ Until step 5 ends, and whenever a step fails, the previous generation answers.
 
 import importlib.util
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +44,6 @@ from skuscan.sync.source import Source, server_source
 from skuscan.sync.trust import TrustedMetadata, TrustedTargets
 
 REFUSED = "refused"  # the journal's event of an update that was not signed as it must be, or a bundle that failed
-POLL_JITTER = 0.25  # share of the polling interval, either way: a fleet must not knock in step
 
 State = Literal["unchanged", "activated", "rejected"]
 Stage = Literal["metadata", "records", "display"]
@@ -101,7 +99,7 @@ def sync_once(
         TrustError: What came was not signed as it must be.
         StoreError: The disk failed, or another process is syncing.
     """
-    return _Sync(store, options, probe, progress, server_source(store.identity, options, stop)).run()
+    return Sync(store, options, probe, progress, server_source(store.identity, options, stop)).run()
 
 
 def import_bundle(
@@ -127,32 +125,10 @@ def import_bundle(
         with suppress(StoreError), store.lock:
             store.journal.note(REFUSED, 0, str(error))
         raise
-    return _Sync(store, options, probe, progress, source).run()
+    return Sync(store, options, probe, progress, source).run()
 
 
-def watch(store: Store, options: SyncOptions, stop: threading.Event, probe: Probe = check_probes) -> None:
-    """Sync again and again until `stop` is set. What fails is logged, and tried again at the next poll.
-
-    Every `options.sweep_seconds` all files are read, and what is found damaged is fetched again.
-    """
-    next_sweep = time.monotonic() + options.sweep_seconds
-    report = True  # the first time, so that the server knows who is there
-    while not stop.is_set():
-        sync = _Sync(store, options, probe, _silent, server_source(store.identity, options, stop))
-        try:
-            result = sync.run(always_report=report)
-            log.info("%s, generation %d %s", result.state, result.generation, result.reason)
-            report = time.monotonic() >= next_sweep
-            if report:
-                next_sweep = time.monotonic() + options.sweep_seconds
-                sync.sweep()
-        except SkuscanError as error:
-            if not stop.is_set():
-                log.warning("%s", error)
-        stop.wait(options.poll_seconds * random.uniform(1 - POLL_JITTER, 1 + POLL_JITTER))
-
-
-class _Sync:
+class Sync:
     """One sync. Its stages hand on what they learnt."""
 
     def __init__(self, store: Store, options: SyncOptions, probe: Probe, progress: Progress, source: Source) -> None:

@@ -27,6 +27,16 @@ class SyncLimits:
     backoff_cap_seconds: float = 30.0
     retry_after_seconds: float = 300.0  # a server that asks for a longer pause is left for the next sync
 
+    # Listening for publications
+    silence_seconds: float = 45.0  # without a line, then the connection counts as dead: three heartbeats of the server
+    listen_backoff_seconds: float = 2.0  # as backoff_seconds
+    listen_backoff_cap_seconds: float = 300.0  # also of a pause that the server asks for
+    event_stream_seconds: float = 7_200.0  # one stream; the server ends it after an hour
+    event_stream_bytes: int = 1 << 20  # bytes of one stream
+    event_line_bytes: int = 1_024  # bytes of one line
+    spread_floor_seconds: float = 2.0  # a server may ask for less, and gets this
+    spread_cap_seconds: float = 600.0
+
     # Sizes
     answer_bytes: int = 65_536  # bytes, one answer of the API
     root_bytes: int = 65_536  # bytes, one root.json
@@ -50,7 +60,7 @@ class SyncOptions:
         ca_file: Certificates to trust, PEM; None: the system's.
         insecure_http: Allow http:// beyond loopback. Signatures still hold; the device token travels in the clear.
         index_policy: Where the Annoy file comes from; `auto` moves the fewest bytes.
-        poll_seconds: Between two polls of `watch`; each is jittered by a quarter.
+        poll_seconds: Between two polls of `watch`, while it listens, too; each is jittered by a quarter.
         sweep_seconds: Between two sweeps of `watch`, which read every file and fetch damaged ones again.
         limits: What a sync may cost.
     """

@@ -23,6 +23,7 @@ MODELS_ROLE = "models"
 GENERATION_FIELD = "generation"  # custom field of the target `manifest`: the manifest's own number
 SIGNED_AT_FIELD = "x-skuscan-signed-at"  # of timestamp.json; unix time in seconds
 ROOT_FIELD = "x-skuscan"  # of root.json
+EVENTS_PATH = "/api/v1/events"  # of the server: new generations are told there
 
 
 @dataclass(frozen=True)

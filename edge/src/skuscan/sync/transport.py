@@ -11,7 +11,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -250,6 +250,12 @@ class Answer:
     def header(self, name: str) -> str:
         """A header's value; empty when absent."""
         return str(self._response.headers.get(name, ""))
+
+    def interrupt(self) -> None:
+        """From another thread: whoever waits for a piece finds the end. Nothing happens when that has come already."""
+        if isinstance(self._response, urllib3.BaseHTTPResponse):
+            with suppress(OSError, RuntimeError, ValueError):
+                self._response.shutdown()
 
     def pieces(self, max_bytes: int, deadline: float) -> Iterator[bytes]:
         """The body, piece by piece, as they come.

@@ -4,6 +4,7 @@ from skuscan_server.api import (
     assortments,
     devices,
     enrolment,
+    events,
     files,
     health,
     products,
@@ -20,6 +21,7 @@ BLUEPRINTS = (
     publications.blueprint,
     devices.blueprint,
     enrolment.blueprint,
+    events.blueprint,
     files.blueprint,
     health.blueprint,
 )

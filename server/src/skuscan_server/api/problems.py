@@ -14,10 +14,9 @@ from werkzeug.exceptions import HTTPException
 
 from skuscan.errors import ConfigError, ModelError, SkuscanError, StoreError
 from skuscan_server.errors import BusyError, ConflictError, RateError, ServerError
+from skuscan_server.problem import MEDIA_TYPE, RECEIVED_LENGTH, problem_document, problem_kind
 
 RETRY_AFTER = 5  # s, that a client is asked to wait when the server is overloaded
-MEDIA_TYPE = "application/problem+json"
-RECEIVED_LENGTH = 300  # characters of what was received that are said back
 
 # Not the caller's fault, and their texts name files of the server.
 _INTERNAL = (ModelError, StoreError, ConfigError)
@@ -48,17 +47,8 @@ def problem(
         advice: What to do.
         headers: More headers.
     """
-    detail = "; ".join(part for part in (rule, f"received {received}" if received else "", advice) if part)
-    body = {
-        "type": f"urn:skuscan:problem:{kind}",
-        "title": HTTPStatus(status).phrase,
-        "status": int(status),
-        "detail": detail,
-        "rule": rule,
-        "received": received,
-        "advice": advice,
-    }
-    response = Response(json.dumps(body), int(status), mimetype=MEDIA_TYPE)
+    document = problem_document(status, kind, rule, received, advice)
+    response = Response(document, int(status), mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(headers or {})
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -72,9 +62,8 @@ def _known(error: SkuscanError) -> Response:
     if isinstance(error, _INTERNAL):
         return _bug(error)
     status = error.status if isinstance(error, ServerError) else HTTPStatus.UNPROCESSABLE_ENTITY
-    kind = type(error).__name__.removesuffix("Error").lower()
     headers = {"Retry-After": str(math.ceil(error.retry_after))} if isinstance(error, RateError) else None
-    return problem(status, kind, error.rule, error.received[:RECEIVED_LENGTH], error.advice, headers)
+    return problem(status, problem_kind(error), error.rule, error.received[:RECEIVED_LENGTH], error.advice, headers)
 
 
 def _http_error(error: HTTPError) -> Response:

@@ -253,6 +253,12 @@ class DevicePage(Model):
     next: str | None
 
 
+class EventsPlace(Model):
+    """Where events are told: a port of the host that was asked."""
+
+    port: int
+
+
 class Health(Model):
     """Whether the server works, and with what."""
 

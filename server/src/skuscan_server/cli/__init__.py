@@ -13,6 +13,7 @@ COMMANDS = {  # name: module, in the order in which a person meets them
     "init": "init",
     "run": "run",
     "scheduler": "scheduler",
+    "events": "events",
     "metrics": "metrics",
     "catalogue": "catalogue",
     "publish": "publish",

@@ -5,7 +5,15 @@ import tempfile
 import click
 
 from skuscan_server.cli.common import config_of, log_to_stderr, services_of
-from skuscan_server.supervisor import environment, gunicorn_command, metrics_command, scheduler_command, supervise
+from skuscan_server.supervisor import (
+    environment,
+    events_address,
+    events_command,
+    gunicorn_command,
+    metrics_command,
+    scheduler_command,
+    supervise,
+)
 
 
 @click.command("run")
@@ -14,8 +22,9 @@ from skuscan_server.supervisor import environment, gunicorn_command, metrics_com
 def command(ctx: click.Context, bind: str) -> int:
     """Serve devices and operators, and publish changes, until stopped.
 
-    Starts gunicorn and one scheduler, and what answers Prometheus if SKUSCAN_SERVER_METRICS_BIND is set. TLS belongs to
-    the web server in front. SIGTERM or Ctrl-C stops everything.
+    Starts gunicorn, one scheduler, what tells devices of publications (at SKUSCAN_SERVER_EVENTS_BIND, else at the port
+    after that of --bind), and what answers Prometheus if SKUSCAN_SERVER_METRICS_BIND is set. TLS belongs to the web
+    server in front. SIGTERM or Ctrl-C stops everything.
 
     \b
     Example:
@@ -24,8 +33,9 @@ def command(ctx: click.Context, bind: str) -> int:
     log_to_stderr()
     services_of(ctx)  # a server that was not set up is said here, in one line
     config = config_of(ctx)
-    commands = [gunicorn_command(config, bind), scheduler_command()]
+    events = config.events_bind or events_address(bind)
+    commands = [gunicorn_command(config, bind), scheduler_command(), events_command()]
     if not config.metrics_bind:
-        return supervise(commands, environment(config.data_folder))
+        return supervise(commands, environment(config.data_folder, events))
     with tempfile.TemporaryDirectory(prefix="skuscan-counts-") as counts:
-        return supervise([*commands, metrics_command()], environment(config.data_folder, counts))
+        return supervise([*commands, metrics_command()], environment(config.data_folder, events, counts))

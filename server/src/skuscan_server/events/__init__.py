@@ -1,0 +1,1 @@
+"""Telling devices that something was published, in a process of its own."""
