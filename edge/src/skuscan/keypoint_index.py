@@ -11,9 +11,10 @@
 An index is one block of bytes, the same on a disk, in a memory map and in memory. No IO.
 """
 
+import itertools
 import math
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from random import Random
 
 import numpy as np
@@ -34,6 +35,7 @@ _MAGIC = b"skkp"
 _HEADER = struct.Struct("<4sIIII")  # magic, tables, bits, references, keypoints
 _DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
 _ALIGNMENT = 4  # bytes
+_BATCH = 256  # references whose words are computed at once
 _SHORT_ROWS = 1 << 16  # references that two bytes can number
 
 Rows = npt.NDArray[np.intp]
@@ -59,6 +61,8 @@ class KeypointIndex:
         if len(data) < _HEADER.size or bytes(data[:4]) != _MAGIC:
             raise StoreError("a keypoint index has its own format", f"{len(data)} bytes of another", "sync again")
         _, tables, self.bits, self._references, keypoints = _HEADER.unpack(bytes(data[: _HEADER.size]))
+        if self.bits > MOST_BITS:
+            raise StoreError(f"a keypoint index's words have at most {MOST_BITS} bits", f"{self.bits}", "sync again")
         words, wide = (1 << self.bits) + 1, _row_type(self._references)
         parts = (
             ("u1", tables * self.bits),
@@ -113,7 +117,15 @@ def index_in_memory(keypoints: Iterable[Keypoints], references: int) -> "Keypoin
 
 
 def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
-    """The index over references, numbered as they come.
+    """The index over references, numbered as they come; see `keypoint_index_blocks`."""
+    return b"".join(keypoint_index_blocks(references, bits))
+
+
+def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterator[bytes]:
+    """The index over references, numbered as they come, block by block.
+
+    Memory: 4 bytes for each keypoint and table, and as much again while one table is sorted; the references are let go
+    as they come.
 
     Args:
         references: Each with its best keypoints first; one without keypoints is never voted for.
@@ -122,26 +134,52 @@ def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
     Returns:
         The same bytes for the same references, on every machine.
     """
-    descriptors, turns, counts = [np.zeros((0, DESCRIPTOR_BYTES), np.uint8)], [np.zeros(0, np.uint8)], []
-    for reference in references:
-        descriptors.append(reference.descriptors[:INDEXED_KEYPOINTS])
-        turns.append(_turns(reference.angles[:INDEXED_KEYPOINTS]))
-        counts.append(len(turns[-1]))
-    every, every_turn = np.concatenate(descriptors), np.concatenate(turns)
-    rows = np.repeat(np.arange(len(counts)), counts).astype(_row_type(len(counts)))
     draw = Random(SEED)
     sampled = np.array([draw.sample(range(_DESCRIPTOR_BITS), bits) for _ in range(TABLES)], np.uint8)
-    starts, ordered_rows, ordered_turns = [], [], []
-    for table in range(TABLES):
-        words = _words(every, sampled[table : table + 1])[:, 0]
-        order = np.argsort(words, kind="stable")
-        begins = np.searchsorted(words[order], np.arange((1 << bits) + 1))
-        starts.append((begins + table * len(every)).astype("<u4"))
-        ordered_rows.append(rows[order])
-        ordered_turns.append(every_turn[order])
-    header = _HEADER.pack(_MAGIC, TABLES, bits, len(counts), len(every))
-    parts = (sampled, *(np.concatenate(part) for part in (starts, ordered_rows, ordered_turns)))
-    return header + b"".join(part.tobytes().ljust(_padded(part.nbytes), b"\0") for part in parts)
+    words, turns, counts = _gather(references, sampled)
+    yield _HEADER.pack(_MAGIC, TABLES, bits, len(counts), len(turns))
+    yield sampled.tobytes().ljust(_padded(sampled.nbytes), b"\0")
+    for table, of_table in enumerate(words):
+        begins = np.zeros((1 << bits) + 1, np.intp)
+        np.cumsum(np.bincount(of_table, minlength=1 << bits), out=begins[1:])
+        yield (begins + table * len(turns)).astype("<u4").tobytes()
+        _order(of_table)
+    rows = np.repeat(np.arange(len(counts), dtype=_row_type(len(counts))), counts)
+    for listed in (rows, turns):
+        yield from (listed[order].tobytes() for order in words)
+        size = TABLES * listed.nbytes
+        yield bytes(_padded(size) - size)
+
+
+def index_bytes(references: int, bits: int) -> int:
+    """The length of an index over so many references, at most."""
+    keypoints = references * INDEXED_KEYPOINTS
+    each = TABLES * keypoints * (np.dtype(_row_type(references)).itemsize + 1)
+    return _HEADER.size + TABLES * (bits + 4 * ((1 << bits) + 1)) + each + 3 * _ALIGNMENT
+
+
+def _gather(references: Iterable[Keypoints], sampled: Bytes) -> tuple[list[npt.NDArray[np.uint32]], Bytes, list[int]]:
+    """Words per table ((n,) uint32 each, writable), turns (n,) uint8, and how many keypoints each reference has."""
+    words, turns, counts = [bytearray() for _ in sampled], bytearray(), []
+    waiting = iter(references)
+    while batch := list(itertools.islice(waiting, _BATCH)):
+        found = _words(np.concatenate([known.descriptors[:INDEXED_KEYPOINTS] for known in batch]), sampled)
+        for of_table, column in zip(words, found.T, strict=True):
+            of_table += column.astype("<u4").tobytes()
+        for known in batch:
+            turned = _turns(known.angles[:INDEXED_KEYPOINTS])
+            turns += turned.tobytes()
+            counts.append(len(turned))
+    return [np.frombuffer(of_table, "<u4") for of_table in words], np.frombuffer(turns, np.uint8), counts
+
+
+def _order(words: npt.NDArray[np.uint32]) -> None:
+    """Put the stable order of (n,) words in their place."""
+    places = words.astype(np.uint64)
+    places <<= np.uint64(32)
+    places |= np.arange(len(words), dtype=np.uint64)  # equal words stay in their order
+    places.sort()
+    words[:] = places & np.uint64(0xFFFFFFFF)
 
 
 def _words(descriptors: Bytes, sampled: Bytes) -> Rows:

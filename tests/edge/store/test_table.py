@@ -11,7 +11,7 @@ from skuscan.bundle.segment import SegmentContent
 from skuscan.errors import BundleError, StoreError
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, RECORD_KIND_PRODUCT
 from skuscan.store.durable import Disk
-from skuscan.store.table import RecordTable, delta_entries, write_table
+from skuscan.store.table import RecordTable, delta_entries, table_blocks
 
 KIND = RECORD_KIND_PRODUCT
 DISK = Disk()
@@ -28,7 +28,7 @@ def path(work):
 @one_folder
 @given(tables, st.text(min_size=1, max_size=6))
 def test_what_was_written_is_found_in_key_order(path, entries, absent):
-    ref = write_table(DISK, path, KIND, entries.items())
+    ref = DISK.write_file(path, table_blocks(KIND, entries.items()))
     assert ref.sha256 == hashlib.sha256(path.read_bytes()).digest()
     table = RecordTable.open(path, KIND)
     live = sorted(key for key, record in entries.items() if record is not None)
@@ -46,7 +46,7 @@ def test_what_was_written_is_found_in_key_order(path, entries, absent):
 @given(st.integers(0, 10_000), st.integers(1, 255), st.sampled_from(["flip", "cut", "zero", "grow"]))
 def test_a_damaged_file_gives_a_store_error_or_right_records(path, at, flip, harm):
     entries = {f"sku {i}": bytes([i]) * 20 for i in range(9)} | {"gone": None}
-    write_table(DISK, path, KIND, entries.items())
+    DISK.write_file(path, table_blocks(KIND, entries.items()))
     data = bytearray(path.read_bytes())
     at %= len(data)
     if harm == "flip":
@@ -69,7 +69,7 @@ def test_a_damaged_file_gives_a_store_error_or_right_records(path, at, flip, har
 
 @pytest.mark.guarantee("G11")
 def test_a_file_cut_while_it_is_open_gives_an_error_and_no_signal(path):
-    write_table(DISK, path, KIND, {"a": b"x" * 100_000, "b": b"y"}.items())
+    DISK.write_file(path, table_blocks(KIND, {"a": b"x" * 100_000, "b": b"y"}.items()))
     table = RecordTable.open(path, KIND)
     with path.open("r+b") as file:
         file.truncate(10)
@@ -78,19 +78,19 @@ def test_a_file_cut_while_it_is_open_gives_an_error_and_no_signal(path):
 
 
 def test_a_table_of_another_kind_is_refused(path):
-    write_table(DISK, path, KIND, [("a", b"x")])
+    DISK.write_file(path, table_blocks(KIND, [("a", b"x")]))
     with pytest.raises(StoreError, match="kind 1"):
         RecordTable.open(path, RECORD_KIND_PAIR)
 
 
 def test_a_key_twice_is_refused_and_leaves_no_file(path):
     with pytest.raises(BundleError, match="comes once"):
-        write_table(DISK, path, KIND, [("a", b"x"), ("a", b"y")])
+        DISK.write_file(path, table_blocks(KIND, [("a", b"x"), ("a", b"y")]))
     assert not list(path.parent.iterdir())
 
 
 def test_a_row_outside_the_table_is_an_index_error(path):
-    write_table(DISK, path, KIND, [("a", b"x")])
+    DISK.write_file(path, table_blocks(KIND, [("a", b"x")]))
     table = RecordTable.open(path, KIND)
     for row in (-1, 1):
         with pytest.raises(IndexError):
@@ -99,7 +99,7 @@ def test_a_row_outside_the_table_is_an_index_error(path):
 
 def test_many_threads_read_one_table(path):
     entries = {f"{i:04}": bytes([i % 251]) * 500 for i in range(500)}
-    write_table(DISK, path, KIND, entries.items())
+    DISK.write_file(path, table_blocks(KIND, entries.items()))
     table = RecordTable.open(path, KIND)
     wrong = []
 

@@ -70,6 +70,12 @@ def check_assortment(name: str) -> None:
         raise BundleError("an assortment's name has 1 to 64 of a-z, 0-9, _ and -, a letter or digit first", repr(name))
 
 
+def segments_of(manifest: Manifest, layer: str, kind: RecordKind) -> list[SegmentRef]:
+    """The segments of one record kind in the layer "base" or "delta", in their order."""
+    segments = manifest.base_segments if layer == "base" else manifest.delta_segments
+    return [segment for segment in segments if segment.kind == kind]
+
+
 def manifest_files(manifest: Manifest) -> Iterator[FileRef]:
     """Every file that a manifest names itself, each once: segments, Annoy file, probe pictures.
 

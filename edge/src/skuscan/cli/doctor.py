@@ -5,17 +5,25 @@ from pathlib import Path
 
 import click
 
-from skuscan.cli.options import echo_json, json_option, runtime_options, store_option
+from skuscan.cli.options import connection_options, echo_json, json_option, runtime_options, store_option
 
 MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
 
 
 @click.command("doctor")
-@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@connection_options
 @runtime_options
 @store_option
 @json_option
-def command(insecure_http: bool, threads: int, delegates: tuple[str, ...], store: Path, as_json: bool) -> int:
+def command(
+    proxy: str | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    threads: int,
+    delegates: tuple[str, ...],
+    store: Path,
+    as_json: bool,
+) -> int:
     """Look for what is not well, repair what can be repaired, and say what to do about the rest.
 
     Exit code 1: there is a failure. A warning alone does not count: scans go on.
@@ -29,7 +37,7 @@ def command(insecure_http: bool, threads: int, delegates: tuple[str, ...], store
     from skuscan.sync import SyncOptions
 
     findings = []
-    for finding in examine(store, RuntimeOptions(threads, delegates), SyncOptions(insecure_http=insecure_http)):
+    for finding in examine(store, RuntimeOptions(threads, delegates), SyncOptions(proxy, ca_file, insecure_http)):
         findings.append(finding)
         if not as_json:
             advice = f"\n{'':21}-> {finding.advice}" if finding.advice else ""

@@ -5,17 +5,26 @@ from pathlib import Path
 
 import click
 
-from skuscan.cli.options import echo_json, json_option, store_option
+from skuscan.cli.options import connection_options, echo_json, json_option, store_option
 
 
 @click.command("enrol")
 @click.argument("url")
 @click.argument("token")
 @click.option("--name", default=platform.node, show_default="this host's name", help="How operators see this device.")
-@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@connection_options
 @store_option
 @json_option
-def command(url: str, token: str, name: str, insecure_http: bool, store: Path, as_json: bool) -> None:
+def command(
+    url: str,
+    token: str,
+    name: str,
+    proxy: str | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    store: Path,
+    as_json: bool,
+) -> None:
     """Make this machine a device of the server at URL.
 
     The TOKEN comes from `skuscan-server enrol-token`. It works once, and pins the server's signing root.
@@ -26,7 +35,7 @@ def command(url: str, token: str, name: str, insecure_http: bool, store: Path, a
     """
     from skuscan.sync import SyncOptions, enrol
 
-    identity = enrol(url, token, store, name, SyncOptions(insecure_http=insecure_http))
+    identity = enrol(url, token, store, name, SyncOptions(proxy, ca_file, insecure_http))
     if as_json:
         echo_json({"device_id": identity.device_id, "assortment": identity.assortment, "store": str(store)})
     else:

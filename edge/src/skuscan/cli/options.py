@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,21 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 STORE_VARIABLE = "SKUSCAN_STORE"
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}  # of bytes
+
+
+class Bytes(click.ParamType[int]):
+    """A number of bytes, such as `500kB`, `2GB` or `500kB/s`."""
+
+    name = "bytes"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes, 1 or more."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMG]?)B?(?:/s)?", value)
+        number = round(float(match[1]) * UNITS[match[2]]) if match else 0
+        if number < 1:
+            self.fail(f"{value} is no number of bytes, such as 500kB or 2GB", param, ctx)
+        return number
 
 
 def default_store() -> Path:
@@ -36,6 +52,19 @@ def store_option(function: Function) -> Function:
 def json_option(function: Function) -> Function:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")(function)
+
+
+def connection_options(function: Function) -> Function:
+    """`--proxy URL`, `--ca-file FILE` and `--insecure-http`: how the server is reached."""
+    function = click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")(
+        function
+    )
+    function = click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Certificates to trust instead of the system's, PEM.",
+    )(function)
+    return click.option("--proxy", metavar="URL", help="Ask this proxy for everything.")(function)
 
 
 def runtime_options(function: Function) -> Function:

@@ -61,7 +61,7 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"model       {status['model']}, feature space {status['feature_space'][:16]}",
         f"runtime     {_runtime(status['runtime'])}",
         f"index       {status['search']} ({status['index']})",
-        f"disk        {sum(status['bytes_on_disk'].values()) / 1e6:.1f} MB",
+        f"disk        {sum(status['bytes_on_disk'].values()) / 1e6:.1f} MB of {status['disk_budget'] / 1e6:,.0f} MB",
     ]
     return lines + _happened(status)
 

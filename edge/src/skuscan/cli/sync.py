@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skuscan.cli.options import echo_json, json_option, store_option
+from skuscan.cli.options import Bytes, connection_options, echo_json, json_option, store_option
 from skuscan.cli.transfer import progress_bar, result_line
 
 if TYPE_CHECKING:
@@ -27,16 +27,31 @@ if TYPE_CHECKING:
     show_default=True,
     help="Fetch the search index, build it here, or whichever moves fewer bytes.",
 )
-@click.option("--insecure-http", is_flag=True, help="Allow http:// beyond loopback. Only for trials.")
+@click.option("--bandwidth", type=Bytes(), help="Most that all downloads together take, such as 500kB/s.")
+@click.option(
+    "--disk-budget",
+    type=Bytes(),
+    help="Most that the store takes, such as 2GB; kept for later syncs.  [default: 4GB]",
+)
+@connection_options
 @store_option
 @json_option
 def command(
-    watch: bool, poll: float, index_policy: "IndexPolicy", insecure_http: bool, store: Path, as_json: bool
+    watch: bool,
+    poll: float,
+    index_policy: "IndexPolicy",
+    bandwidth: int | None,
+    disk_budget: int | None,
+    proxy: str | None,
+    ca_file: Path | None,
+    insecure_http: bool,
+    store: Path,
+    as_json: bool,
 ) -> int:
     """Fetch what was published, verify it, and make it live.
 
     Only the difference travels. Until the new generation has answered its own probes, the old one answers. Exit code 1:
-    the update was rejected and the old generation stays.
+    the update was rejected, or does not fit into the disk budget, and the old generation stays.
 
     \b
     Example:
@@ -48,7 +63,9 @@ def command(
     from skuscan.sync import watch as watch_server
     from skuscan.sync.service import NOTIFY_SOCKET, ServiceManager
 
-    options = SyncOptions(index_policy=index_policy, insecure_http=insecure_http, poll_seconds=poll)
+    options = SyncOptions(
+        proxy, ca_file, insecure_http, bandwidth, disk_budget, index_policy=index_policy, poll_seconds=poll
+    )
     opened = Store.open(store)
     if watch:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -1,4 +1,4 @@
-"""Make a generation's folder from blobs, with the memory of one segment and the descriptors of one index.
+"""Make a generation's folder from blobs, with the memory of one segment and the words of one keypoint index.
 
 Per layer and kind: the segments are read one after another, their records streamed into a table. The embeddings are
 read back from the finished reference table in key order, which checks that table on the disk at the same time. Base
@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from skuscan.bundle.manifest import segments_of
 from skuscan.bundle.records import KINDS
 from skuscan.bundle.segment import SegmentContent, read_segment
 from skuscan.catalogue import stored_keypoints
-from skuscan.keypoint_index import build_keypoint_index, word_bits
+from skuscan.keypoint_index import keypoint_index_blocks, word_bits
 from skuscan.model import EMBEDDING_SIZE
 from skuscan.proto.bundle_pb2 import Manifest, SegmentRef
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef, RecordKind, Reference
 from skuscan.store.blobs import BlobFolder
+from skuscan.store.budget import Allowance
 from skuscan.store.checked_json import write_checked
 from skuscan.store.durable import Disk, is_intact
 from skuscan.store.generation import (
@@ -33,12 +34,12 @@ from skuscan.store.generation import (
     table_file,
 )
 from skuscan.store.pointers import Contents, GenerationName
-from skuscan.store.table import RecordTable, base_entries, delta_entries, write_table
+from skuscan.store.table import RecordTable, base_entries, delta_entries, table_blocks
 
 BUILD_PREFIX = "build-"  # of folders in tmp/ where generations are built
 
-IndexBuilder = Callable[[npt.NDArray[np.int8], Path], None]
-"""Builds an index over (B, 256) int8 rows into a file; `functools.partial(build_annoy, trees=..., seed=...)`."""
+IndexBuilder = Callable[[Path, Path, int], None]
+"""Builds an index over the (B, 256) int8 rows of a .npy file into another of at most so many bytes, or raises."""
 
 
 @dataclass
@@ -50,6 +51,7 @@ class GenerationBuild:
         blobs: Where the segments are.
         manifest: What to build.
         folder: Where to; it is made.
+        allowance: What may be written.
         reuse: A generation whose base files may be linked; None: make all.
         build_index: Builds the index here; None: the published one is used, or none.
     """
@@ -58,6 +60,7 @@ class GenerationBuild:
     blobs: BlobFolder
     manifest: Manifest
     folder: Path
+    allowance: Allowance
     reuse: Generation | None = None
     build_index: IndexBuilder | None = None
     _files: dict[str, FileRef] = field(default_factory=dict)
@@ -83,26 +86,28 @@ class GenerationBuild:
         derived = [table, *beside] if kind == RECORD_KIND_REFERENCE else [table]
         if layer == "base" and self.reuse and self._same_base(self.reuse, kind) and self._link(self.reuse, derived):
             return
-        segments = _of_kind(self.manifest, layer, kind)
+        segments = segments_of(self.manifest, layer, kind)
         if layer == "base":
             entries = base_entries(self._read(segments))
         else:
             entries = delta_entries(self._read(reversed(segments)))
-        self._files[table] = write_table(self.disk, self.folder / table, kind, entries)
+        self._write(table, table_blocks(kind, entries))
         if kind == RECORD_KIND_REFERENCE:
             rows = RecordTable.open(self.folder / table, kind)
-            made: tuple[bytes | Iterable[bytes], ...] = (_embedding_blocks(rows), self._keypoint_index(rows))
-            for path, content in zip(beside, made, strict=True):
-                self._files[path] = self.disk.write_file(self.folder / path, content)
+            for path, content in zip(beside, (_embedding_blocks(rows), self._keypoint_index(rows)), strict=True):
+                self._write(path, content)
 
-    def _keypoint_index(self, rows: RecordTable) -> bytes:
+    def _write(self, path: str, blocks: Iterable[bytes]) -> None:
+        self._files[path] = self.disk.write_file(self.folder / path, self.allowance.metered(blocks))
+
+    def _keypoint_index(self, rows: RecordTable) -> Iterator[bytes]:
         """The delta's words are as long as the base's, or their votes would not compare."""
         base = RecordTable.open(self.folder / "base" / table_file(RECORD_KIND_REFERENCE), RECORD_KIND_REFERENCE)
         keypoints = (stored_keypoints(Reference.FromString(rows.record(row))) for row in range(len(rows)))
-        return build_keypoint_index(keypoints, word_bits(len(base)))
+        return keypoint_index_blocks(keypoints, word_bits(len(base)))
 
     def _same_base(self, other: Generation, kind: RecordKind) -> bool:
-        return _of_kind(self.manifest, "base", kind) == _of_kind(other.manifest, "base", kind)
+        return segments_of(self.manifest, "base", kind) == segments_of(other.manifest, "base", kind)
 
     def _link(self, other: Generation, paths: list[str]) -> bool:
         """Share another generation's files; False when one of them is damaged, which is not to spread."""
@@ -119,18 +124,12 @@ class GenerationBuild:
         known = reuse and LOCAL_INDEX_FILE in reuse.contents.files and self._same_base(reuse, RECORD_KIND_REFERENCE)
         if reuse and known and self._link(reuse, [LOCAL_INDEX_FILE]):
             return
-        rows = np.load(self.folder / "base" / EMBEDDINGS_FILE)
-        if len(rows):
-            build(rows, path)
+        if any(segment.records for segment in segments_of(self.manifest, "base", RECORD_KIND_REFERENCE)):
+            build(self.folder / "base" / EMBEDDINGS_FILE, path, self.allowance.left)
             self._files[LOCAL_INDEX_FILE] = self.disk.seal(path)
 
     def _read(self, segments: Iterable[SegmentRef]) -> Iterator[SegmentContent]:
         return (read_segment(self.blobs.read(segment.file), segment) for segment in segments)
-
-
-def _of_kind(manifest: Manifest, layer: str, kind: RecordKind) -> list[SegmentRef]:
-    segments = manifest.base_segments if layer == "base" else manifest.delta_segments
-    return [segment for segment in segments if segment.kind == kind]
 
 
 def _embedding_blocks(table: RecordTable) -> Iterator[bytes]:

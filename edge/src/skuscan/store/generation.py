@@ -215,7 +215,11 @@ class Generation(Catalogue):
         yield from (self.contents.name.manifest, self.contents.name.model)
         yield from (self.model.artifact.backbone, self.model.artifact.head)
         yield from manifest_files(self.manifest)
-        yield from (product.display for product in self.products() if product.HasField("display"))
+        yield from self.displays()
+
+    def displays(self) -> Iterator[FileRef]:
+        """Every display picture, by SKU; one may serve several. Raises StoreError when a product is damaged."""
+        return (product.display for product in self.products() if product.HasField("display"))
 
     def _reference_at(self, row: int) -> tuple[RecordTable, int]:
         base = self._base.tables[RECORD_KIND_REFERENCE]

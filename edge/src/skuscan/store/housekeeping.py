@@ -38,6 +38,7 @@ class StoreStatus:
         degraded: Why something lesser answers than was published; empty: it does not.
         rejected: Generations that are not tried again, and why.
         bytes_on_disk: Bytes per folder of the store; a file with two names counts once.
+        disk_budget: Bytes that they may come to.
         journal: The last events, oldest first.
     """
 
@@ -54,6 +55,7 @@ class StoreStatus:
     degraded: str
     rejected: dict[int, str]
     bytes_on_disk: dict[str, int]
+    disk_budget: int
     journal: list[dict[str, Any]]
 
 
@@ -82,6 +84,7 @@ def status(store: "Store") -> StoreStatus:
         degraded=degraded,
         rejected=store.rejected(),
         bytes_on_disk=bytes_on_disk(store.path),
+        disk_budget=store.disk_budget(),
         journal=store.journal.last(JOURNAL_LINES),
     )
 
@@ -150,7 +153,7 @@ def _needed_files(store: "Store", name: GenerationName) -> Iterator[FileRef]:
     try:
         generation = store.open_generation(name.number)
         optional = {generation.manifest.annoy.file.sha256}
-        optional.update(product.display.sha256 for product in generation.products())
+        optional.update(display.sha256 for display in generation.displays())
         files: Iterable[FileRef] = list(generation.files())
     except SkuscanError:
         optional = set()

@@ -1,6 +1,7 @@
 """The device's store: what `skuscan enrol` makes, the sync agent fills and the recogniser reads.
 
-    identity.json  CURRENT  floor  lock  journal.jsonl  blobs/sha256/..  generations/<number>/  trial/  tuf/  tmp/
+    identity.json  settings.json  CURRENT  floor  lock  journal.jsonl
+    blobs/sha256/..  generations/<number>/  trial/  tuf/  tmp/
 
 An update, by the one writer that holds the lock:
 
@@ -18,11 +19,13 @@ import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from skuscan.bundle.manifest import parse_manifest
+from skuscan.bundle.manifest import manifest_files, parse_manifest
 from skuscan.errors import SkuscanError, StoreError
+from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.store import housekeeping, update
+from skuscan.store import housekeeping, room, update
 from skuscan.store.blobs import BlobFolder
+from skuscan.store.budget import DEFAULT_BYTES, derived_bytes
 from skuscan.store.build import IndexBuilder
 from skuscan.store.checked_json import read_checked, write_checked
 from skuscan.store.durable import DISK, PRIVATE_MODE, Disk
@@ -33,6 +36,7 @@ from skuscan.store.trials import Trials
 
 FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
 IDENTITY_FILE = "identity.json"
+SETTINGS_FILE = "settings.json"
 _OPEN_ATTEMPTS = 3  # another process may activate and clean up between reading CURRENT and opening
 
 
@@ -126,6 +130,28 @@ class Store:
         if number in self.rejected():
             raise StoreError("a rejected generation is not tried again", f"{number}: {self.rejected()[number]}")
 
+    def make_room(self, manifest: Manifest, model: ModelArtifact, fetched: int, builds_index: bool) -> None:
+        """See that an update fits into the disk budget; what recognition does not need gives way, see `room.py`.
+
+        Args:
+            manifest: Of the generation to come.
+            model: Its model.
+            fetched: Bytes that are still to be fetched.
+            builds_index: Whether its search index will be built here.
+
+        Raises:
+            OverBudgetError: It does not fit beside the live and the previous generation.
+            StoreError: Another process writes, or the disk fails.
+        """
+        keep = [*manifest_files(manifest), model.backbone, model.head]
+        with self.lock:
+            needed = fetched + derived_bytes(manifest, room.reusable(self, manifest.generation), builds_index)
+            room.make_room(self, needed, keep, manifest.generation)
+
+    def room_for_displays(self, live: Generation) -> int:
+        """Bytes that more display pictures may take: what is left once another generation can be built."""
+        return room.room_for_displays(self, live)
+
     def prepare(self, manifest_bytes: bytes, model_bytes: bytes, build_index: IndexBuilder | None = None) -> int:
         """Derive a generation from blobs that are all here. What is live does not change.
 
@@ -170,6 +196,19 @@ class Store:
     def rejected(self) -> dict[int, str]:
         """Generations above the floor that are not tried again, and why."""
         return self.trials.rejected()
+
+    def disk_budget(self) -> int:
+        """Bytes that the store may take, all in all."""
+        try:
+            return int(read_checked(self.path / SETTINGS_FILE)["disk_budget"])
+        except StoreError:  # never set, or damaged
+            return DEFAULT_BYTES
+
+    def set_disk_budget(self, budget: int) -> None:
+        """Say how many bytes the store may take from now on. Raises StoreError when the disk fails."""
+        if budget != self.disk_budget():
+            with self.lock:
+                write_checked(self.disk, self.path / SETTINGS_FILE, {"disk_budget": budget})
 
     def collect_garbage(self, keep: Iterable[FileRef] = ()) -> int:
         """Remove what neither the live nor the previous generation uses: bytes freed.

@@ -26,8 +26,7 @@ import numpy.typing as npt
 from skuscan.bundle.records import KIND_NAMES, SHA256_BYTES
 from skuscan.bundle.segment import SegmentContent
 from skuscan.errors import BundleError, StoreError
-from skuscan.proto.catalogue_pb2 import FileRef, RecordKind
-from skuscan.store.durable import Disk
+from skuscan.proto.catalogue_pb2 import RecordKind
 
 Entry = tuple[str, bytes | None]  # a key and its record; None: withdrawn
 
@@ -35,6 +34,7 @@ _MAGIC = b"skutable"
 _FORMAT = 1
 _TRAILER = struct.Struct("<8sIIQQQ32s")
 _ENTRY = np.dtype([("offset", "<u8"), ("length", "<u4"), ("key_end", "<u4"), ("sha256", "u1", SHA256_BYTES)])
+ENTRY_BYTES = _ENTRY.itemsize  # of the index, per record and tombstone, beside its key
 
 
 def base_entries(segments: Iterable[SegmentContent]) -> Iterator[Entry]:
@@ -53,23 +53,29 @@ def delta_entries(newest_first: Iterable[SegmentContent]) -> Iterator[Entry]:
         seen.update(segment.tombstones)
 
 
-def write_table(disk: Disk, path: Path, kind: RecordKind, entries: Iterable[Entry]) -> FileRef:
-    """Write a table as its records come: in memory are the index and one record.
+def table_blocks(kind: RecordKind, entries: Iterable[Entry]) -> Iterator[bytes]:
+    """A table's file, block by block as its records come: in memory are the index and one record.
 
     Args:
-        disk: What writes.
-        path: The file.
         kind: What the records are.
         entries: In any order, each key once.
 
-    Returns:
-        SHA-256 and length of the file.
-
     Raises:
         BundleError: A key came twice.
-        StoreError: The disk failed.
     """
-    return disk.write_file(path, _blocks(kind, entries))
+    placed: dict[str, tuple[int, int, bytes]] = {}
+    withdrawn: set[str] = set()
+    offset = 0
+    for key, record in entries:
+        if key in placed or key in withdrawn:
+            raise BundleError("a key comes once in a generation's base", f"{KIND_NAMES[kind]} {key!r} twice")
+        if record is None:
+            withdrawn.add(key)
+            continue
+        placed[key] = (offset, len(record), hashlib.sha256(record).digest())
+        offset += len(record)
+        yield record
+    yield from _index_blocks(kind, placed, sorted(withdrawn))
 
 
 class RecordTable:
@@ -170,22 +176,6 @@ class RecordTable:
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError("a table is whole", f"{self._path}: {what}", "run `skuscan sync`")
-
-
-def _blocks(kind: RecordKind, entries: Iterable[Entry]) -> Iterator[bytes]:
-    placed: dict[str, tuple[int, int, bytes]] = {}
-    withdrawn: set[str] = set()
-    offset = 0
-    for key, record in entries:
-        if key in placed or key in withdrawn:
-            raise BundleError("a key comes once in a generation's base", f"{KIND_NAMES[kind]} {key!r} twice")
-        if record is None:
-            withdrawn.add(key)
-            continue
-        placed[key] = (offset, len(record), hashlib.sha256(record).digest())
-        offset += len(record)
-        yield record
-    yield from _index_blocks(kind, placed, sorted(withdrawn))
 
 
 def _index_blocks(kind: RecordKind, placed: dict[str, tuple[int, int, bytes]], withdrawn: list[str]) -> Iterator[bytes]:

@@ -16,10 +16,12 @@ from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanEr
 from skuscan.model import Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE
+from skuscan.store.budget import derived_bytes
 from skuscan.store.build import BUILD_PREFIX, GenerationBuild, IndexBuilder
 from skuscan.store.checked_json import write_checked
 from skuscan.store.generation import Generation, check_feature_space
 from skuscan.store.pointers import Current, GenerationName
+from skuscan.store.room import allowance, make_room, reusable
 from skuscan.store.trials import CRASHES_ALLOWED
 
 if TYPE_CHECKING:
@@ -70,8 +72,11 @@ def build(store: "Store", name: GenerationName, manifest: Manifest, build_index:
     """Make or replace a generation's folder. Raises SkuscanError; the folder is then as it was."""
     folder = store.path / "tmp" / f"{BUILD_PREFIX}{name.number}-{secrets.token_hex(4)}"
     old = folder.with_name(f"{folder.name}-old")
+    reuse = reusable(store, name.number)
+    keep = [name.manifest, name.model, *manifest_files(manifest)]
+    make_room(store, derived_bytes(manifest, reuse, build_index is not None), keep, name.number)
     try:
-        GenerationBuild(store.disk, store.blobs, manifest, folder, _reusable(store, name), build_index).run(name)
+        GenerationBuild(store.disk, store.blobs, manifest, folder, allowance(store), reuse, build_index).run(name)
         _check_published(Generation.open(folder, store.blobs))
         if store.folder(name.number).exists():
             store.disk.rename(store.folder(name.number), old)
@@ -101,16 +106,6 @@ def _is_prepared(store: "Store", name: GenerationName) -> bool:
         return store.contents(name.number).name == name and bool(store.open_generation(name.number))
     except SkuscanError:
         return False
-
-
-def _reusable(store: "Store", name: GenerationName) -> Generation | None:
-    current = store.read_current()
-    if current is None or current.live.number == name.number:
-        return None
-    try:
-        return store.open_generation(current.live.number)
-    except SkuscanError:
-        return None
 
 
 def _try(store: "Store", number: int, probe: Probe) -> GenerationName:

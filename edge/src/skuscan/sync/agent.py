@@ -4,7 +4,8 @@ One sync, under the store's lock:
 
 1. Trust: what is published now, verified (`trust.py`). The live generation again: nothing to do.
 2. The targets `manifest` and `model` are fetched. A device outside the rollout's share waits.
-3. The plan's files are fetched into blobs; what is here already is not.
+3. Room is made within the disk budget, else the update is refused. The plan's files are fetched into blobs; what is
+   here already is not.
 4. The store prepares the generation and compares its state with what was signed. A blob that turns out damaged is
    fetched again, once.
 5. The store puts it on trial with the probes, and makes it live.
@@ -21,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
@@ -30,7 +32,9 @@ from skuscan.model import parse_artifact
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store import Generation, Store
+from skuscan.store.budget import OverBudgetError
 from skuscan.store.journal import MAX_TEXT
+from skuscan.store.room import BUDGET
 from skuscan.sync.downloader import Download, Downloader, Progress
 from skuscan.sync.index_build import child_builder
 from skuscan.sync.metadata import WORKING_COPY_PREFIX
@@ -43,7 +47,7 @@ from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET, publis
 from skuscan.sync.source import Source, server_source
 from skuscan.sync.trust import TrustedMetadata, TrustedTargets
 
-REFUSED = "refused"  # the journal's event of an update that was not signed as it must be, or a bundle that failed
+REFUSED = "refused"  # the journal's event of an update not signed as it must be or too large, or of a failed bundle
 
 State = Literal["unchanged", "activated", "rejected"]
 Stage = Literal["metadata", "records", "display"]
@@ -60,7 +64,8 @@ class SyncResult:
     """What one sync came to.
 
     Attributes:
-        state: "activated": a new generation is live; "rejected": it failed and the one before stays; "unchanged".
+        state: "activated": a new generation is live; "rejected": it failed or does not fit into the disk budget, and
+            the one before stays; "unchanged".
         generation: The one that answers; 0: none.
         bytes_metadata: Received for trust: TUF metadata, manifest and model description.
         bytes_records: Received before activation: segments, index, probes, network.
@@ -160,6 +165,8 @@ class Sync:
         """See `sync_once`."""
         started = time.monotonic()
         with self._store.lock:
+            if self._options.disk_budget is not None:
+                self._store.set_disk_budget(self._options.disk_budget)
             for left_by_a_kill in self._scratch.glob(f"{WORKING_COPY_PREFIX}*"):
                 self._store.disk.remove_folder(left_by_a_kill)
             try:
@@ -176,7 +183,7 @@ class Sync:
                 self._clean_up()
         generation = self._store.current() or 0
         if not self._source.offline and (state != "unchanged" or always_report):
-            report(self._store, self._transport, state == "rejected", generation, reason)
+            report(self._store, self._transport, self._offered if state == "rejected" else 0, generation, reason)
         received = self._bytes
         return SyncResult(
             state,
@@ -215,6 +222,8 @@ class Sync:
         self._store.disk.write_file(self._pending_displays, b"")
         try:
             self._make_live(manifest, manifest_bytes, model_bytes)
+        except OverBudgetError as error:
+            return "rejected" if self._note_refusal(error) else "unchanged", str(error)
         except (BundleError, FeatureSpaceError, ModelError, StoreError) as error:
             if manifest.generation in self._store.rejected():
                 return "rejected", str(error)
@@ -239,6 +248,8 @@ class Sync:
         model = parse_artifact(model_bytes)
         try:
             self._attempt(plan_sync(manifest, model, self._store.blobs.has, self._rules()), manifest_bytes, model_bytes)
+        except OverBudgetError:
+            raise
         except StoreError:
             repair = plan_sync(manifest, model, self._store.blobs.is_intact, self._rules())
             if manifest.generation in self._store.rejected() or not repair.files:
@@ -246,10 +257,12 @@ class Sync:
             self._attempt(repair, manifest_bytes, model_bytes)
 
     def _attempt(self, plan: SyncPlan, manifest_bytes: bytes, model_bytes: bytes) -> None:
+        manifest = parse_manifest(manifest_bytes)
+        needed = plan.total_bytes - self._downloader.keep_only(plan.files)
+        self._store.make_room(manifest, parse_artifact(model_bytes), needed, plan.index == "build")
         with self._counted("records"):
             self._fetch(plan.files)
-        annoy = parse_manifest(manifest_bytes).annoy
-        build = child_builder(annoy) if plan.index == "build" else None
+        build = child_builder(manifest.annoy) if plan.index == "build" else None
         number = self._store.prepare(manifest_bytes, model_bytes, build)
         self._store.activate(number, self._probe)
 
@@ -263,11 +276,20 @@ class Sync:
             return
         try:
             with self._counted("display"):
-                products = self._store.open_generation().products()
-                self._fetch(plan_displays(products, self._store.blobs.has))
+                self._fetch(self._displays_that_fit())
             self._store.disk.remove(self._pending_displays)
         except SyncError as error:
             log.warning("display pictures are fetched at the next sync: %s", error)
+
+    def _displays_that_fit(self) -> list[FileRef]:
+        live = self._store.open_generation()
+        wanted, room = plan_displays(live.displays(), self._store.blobs.has), self._store.room_for_displays(live)
+        reached = accumulate(file.length for file in wanted)
+        fitting = [file for file, end in zip(wanted, reached, strict=True) if end <= room]
+        if len(fitting) < len(wanted):
+            left_out = f"{len(wanted) - len(fitting)} display pictures do not fit into the disk budget"
+            self._store.journal.note(BUDGET, live.number, left_out)
+        return fitting
 
     def _clean_up(self) -> None:
         if not self._pending_displays.exists():
@@ -294,14 +316,16 @@ class Sync:
         finally:
             self._bytes[stage] += self._transport.received - before
 
-    def _note_refusal(self, error: SkuscanError) -> None:
+    def _note_refusal(self, error: SkuscanError) -> bool:
         """A server that is down is no news; what is refused, and a bundle that fails, is: once in a row."""
-        if not (self._source.offline or isinstance(error, TrustError)):
-            return
+        if not (self._source.offline or isinstance(error, (TrustError, OverBudgetError))):
+            return False
         reason = f"{self._source.name}: {error}"[:MAX_TEXT]
         last = self._store.journal.last(1)
-        if not last or (last[0]["event"], last[0]["reason"]) != (REFUSED, reason):
+        is_news = not last or (last[0]["event"], last[0]["reason"]) != (REFUSED, reason)
+        if is_news:
             self._store.journal.note(REFUSED, self._offered, reason)
+        return is_news
 
 
 def _checked_manifest(data: bytes, trusted: TrustedTargets) -> Manifest:

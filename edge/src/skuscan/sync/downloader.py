@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from skuscan.sync.transport import Answer, PassingError, StatusError, Transport
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all; from several threads, one at a time."""
 
+_PART = ".part"  # ends the name of an unfinished file
 _PARTIAL_CONTENT = 206
 _RANGE_NOT_SATISFIABLE = 416
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
@@ -81,9 +82,20 @@ class Downloader:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    def keep_only(self, files: Iterable[FileRef]) -> int:
+        """Drop unfinished files that are none of these: bytes of those that stay. Raises StoreError."""
+        wanted, held = {file.sha256.hex() for file in files}, 0
+        with _plainly(self._partial):
+            for part in self._partial.glob(f"*{_PART}"):
+                if part.stem in wanted:
+                    held += part.stat().st_size
+                else:
+                    part.unlink()
+        return held
+
     def _fetch_one(self, download: Download, meter: "_Meter") -> None:
         part = _Part(
-            self._partial / f"{download.file.sha256.hex()}.part", download.file, self._transport.limits.block_bytes
+            self._partial / f"{download.file.sha256.hex()}{_PART}", download.file, self._transport.limits.block_bytes
         )
         deadline = time.monotonic() + self._transport.limits.file_seconds
         self._transport.retrying(lambda: self._attempt(download, part, meter, deadline), lambda: part.flushed)

@@ -4,37 +4,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from skuscan.errors import StoreError
 from skuscan.proto.bundle_pb2 import AnnoyRef
 from skuscan.store.build import IndexBuilder
 
 # Not multiprocessing: that would run the caller's own script once more in the child.
 _CHILD = """
-import pathlib, sys, numpy, skuscan.index
-rows, index, trees, seed = sys.argv[1:]
-skuscan.index.build_annoy(numpy.load(rows), pathlib.Path(index), int(trees), int(seed))
+import pathlib, resource, sys, numpy, skuscan.index
+rows, index, most_bytes, trees, seed = sys.argv[1:]
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
+skuscan.index.build_annoy(numpy.load(rows, mmap_mode="r"), pathlib.Path(index), int(trees), int(seed))
 """
 
 
 def child_builder(annoy: AnnoyRef) -> IndexBuilder:
     """A builder for `Store.prepare`, with the trees and the seed that were published.
 
-    The builder raises StoreError when the child fails.
+    The builder raises StoreError when the child fails, also for an index that grows too large.
     """
 
-    def build(rows: npt.NDArray[np.int8], path: Path) -> None:
-        saved = path.with_suffix(".rows.npy")
+    def build(rows: Path, index: Path, most_bytes: int) -> None:
+        command = [sys.executable, "-c", _CHILD, str(rows), str(index)]
+        command += [str(number) for number in (most_bytes, annoy.trees, annoy.seed)]
         try:
-            np.save(saved, rows)
-            command = [sys.executable, "-c", _CHILD, str(saved), str(path), str(annoy.trees), str(annoy.seed)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except OSError as error:
-            raise StoreError("the index can be built here", f"{path}: {error.strerror}", "free some space") from error
-        finally:
-            saved.unlink(missing_ok=True)
+            raise StoreError("the index can be built here", f"{index}: {error.strerror}", "free some space") from error
         if done.returncode:
             last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             raise StoreError("the index can be built here", last, "sync with --index-policy download")

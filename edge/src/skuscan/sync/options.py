@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from skuscan.errors import ConfigError
+
+THROTTLED_MARGIN = 2  # times the slowest rate that is no stuck line: connections share the bandwidth unevenly
+
 IndexPolicy = Literal["auto", "download", "build"]
 
 
@@ -59,6 +63,8 @@ class SyncOptions:
         proxy: URL of a proxy for all requests; None: none.
         ca_file: Certificates to trust, PEM; None: the system's.
         insecure_http: Allow http:// beyond loopback. Signatures still hold; the device token travels in the clear.
+        bandwidth: Bytes/s that all downloads together may take; None: no cap.
+        disk_budget: Bytes that the store may take from now on, see `Store.disk_budget`; None: as it was set before.
         index_policy: Where the Annoy file comes from; `auto` moves the fewest bytes.
         poll_seconds: Between two polls of `watch`, while it listens, too; each is jittered by a quarter.
         sweep_seconds: Between two sweeps of `watch`, which read every file and fetch damaged ones again.
@@ -68,7 +74,16 @@ class SyncOptions:
     proxy: str | None = None
     ca_file: Path | None = None
     insecure_http: bool = False
+    bandwidth: int | None = None
+    disk_budget: int | None = None
     index_policy: IndexPolicy = "auto"
     poll_seconds: float = 300.0
     sweep_seconds: float = 86_400.0
     limits: SyncLimits = field(default_factory=SyncLimits)
+
+    def __post_init__(self) -> None:
+        slowest = round(self.limits.minimum_rate * self.limits.parallel_files * THROTTLED_MARGIN)
+        if self.bandwidth is not None and self.bandwidth < slowest:
+            raise ConfigError(
+                f"the bandwidth is at least {slowest} bytes/s, or every transfer counts as stuck", f"{self.bandwidth}"
+            )

@@ -13,7 +13,7 @@ from typing import Literal
 
 from skuscan.bundle.manifest import manifest_files
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
-from skuscan.proto.catalogue_pb2 import FileRef, Product
+from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.sync.options import IndexPolicy
 
 IndexSource = Literal["none", "held", "download", "build"]
@@ -69,9 +69,9 @@ def plan_sync(manifest: Manifest, model: ModelArtifact, present: Present, rules:
     return SyncPlan(_missing([*wanted, model.backbone, model.head], present), index)
 
 
-def plan_displays(products: Iterable[Product], present: Present) -> tuple[FileRef, ...]:
+def plan_displays(displays: Iterable[FileRef], present: Present) -> tuple[FileRef, ...]:
     """The display pictures to fetch after activation, the smallest need of all."""
-    return _missing((product.display for product in products if product.HasField("display")), present)
+    return _missing(displays, present)
 
 
 def takes_part(device_id: str, generation: int, rollout_percent: int) -> bool:

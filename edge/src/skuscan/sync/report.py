@@ -17,13 +17,13 @@ REPORT_PATH = "api/v1/devices/me/report"
 log = logging.getLogger(__name__)
 
 
-def report(store: Store, transport: Transport, rejected: bool, generation: int, reason: str) -> None:
+def report(store: Store, transport: Transport, rejected: int, generation: int, reason: str) -> None:
     """Post a `DeviceReport`.
 
     Args:
         store: The device's.
         transport: What reaches the server.
-        rejected: Whether the sync that has just ended rejected a generation.
+        rejected: The generation that the sync that has just ended did not take; 0: none.
         generation: The one that answers.
         reason: Why it was rejected, or waits.
     """
@@ -34,7 +34,7 @@ def report(store: Store, transport: Transport, rejected: bool, generation: int, 
         reason=reason or degraded,
         version=VERSION,
         runtime=_runtime(),
-        rejected_generation=max(store.rejected(), default=0),
+        rejected_generation=max(rejected, *store.rejected(), 0),
     )
     body = json_format.MessageToJson(message, preserving_proto_field_name=True).encode()
     headers = {**JSON_HEADERS, "Authorization": f"Bearer {identity.device_token}"}

@@ -1,9 +1,9 @@
 """HTTP as a device needs it: one place that opens connections, and that holds a server to its limits.
 
 Every exchange goes through these gates: https (or loopback, or `insecure_http`); redirects only within the host; an
-answer's head within `header_seconds`; pieces without a long gap, at a minimum rate, before a deadline; never more bytes
-than allowed. What may pass by itself (no connection, a cut, 429, 5xx) is tried again after a pause of full jitter
-(M. Brooker 2015, "Exponential Backoff And Jitter") that is at least as long as Retry-After says.
+answer's head within `header_seconds`; pieces without a long gap, at a minimum rate, before a deadline, within the
+bandwidth; never more bytes than allowed. What may pass by itself (no connection, a cut, 429, 5xx) is tried again after
+a pause of full jitter (M. Brooker 2015, "Exponential Backoff And Jitter") that is at least as long as Retry-After says.
 """
 
 import ipaddress
@@ -24,6 +24,7 @@ import urllib3
 from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.pools import pool_manager
+from skuscan.sync.throttle import BURST_SECONDS, Throttle
 
 VERSION = version("skuscan")
 USER_AGENT = f"skuscan/{VERSION}"
@@ -95,8 +96,12 @@ class Transport:
     `offline.py` has one that reads files: it overrides `_exchange`, the one gate to the network.
 
     Args:
-        options: Proxy, certificates, limits.
+        options: Proxy, certificates, bandwidth, limits.
         stop: When set, pauses and transfers end at once with NetworkError.
+
+    Attributes:
+        limits: What an exchange may cost.
+        piece_bytes: Of a body, read at once.
     """
 
     def __init__(self, options: SyncOptions, stop: threading.Event | None = None) -> None:
@@ -104,8 +109,19 @@ class Transport:
         self._insecure_http = options.insecure_http
         self._stop = stop or threading.Event()
         self._pool = pool_manager(options)
+        self._throttle = Throttle(options.bandwidth) if options.bandwidth else None
+        burst = round(options.bandwidth * BURST_SECONDS) if options.bandwidth else self.limits.piece_bytes
+        self.piece_bytes = min(burst, self.limits.piece_bytes)
         self._received = 0
         self._lock = threading.Lock()
+        self._tokens: dict[str, str] = {}  # of the server, by its scheme and host
+
+    def authorize(self, server_url: str, token: str) -> None:
+        """Let every request to the server's own host carry a device's token: its files may be for devices only.
+
+        Hosts that serve files for it never see the token. Raises ConfigError when the address is none.
+        """
+        self._tokens[_origin(server_url)] = token
 
     @property
     def received(self) -> int:
@@ -164,9 +180,12 @@ class Transport:
             raise NetworkError("a sync runs until it is done", "a request to stop")
 
     def count(self, received: int) -> None:
-        """Add to `received`."""
+        """Add to `received`, and wait where a bandwidth was set. Raises NetworkError once `stop` is set."""
         with self._lock:
             self._received += received
+        self.check_running()
+        if self._throttle and (wait := self._throttle.draw(received)):
+            self._pause(wait)
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
@@ -192,6 +211,8 @@ class Transport:
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> urllib3.BaseHTTPResponse:
         # Compressed answers would make lengths and ranges mean something else.
         all_headers = {"Accept-Encoding": "identity", "User-Agent": USER_AGENT, **headers}
+        if token := self._tokens.get(_origin(url)):
+            all_headers.setdefault("Authorization", f"Bearer {token}")
         try:
             return self._pool.request(
                 method, url, body=body, headers=all_headers, redirect=False, preload_content=False
@@ -272,7 +293,6 @@ class Answer:
         window_end, window_bytes = time.monotonic() + limits.rate_window_seconds, 0
         while piece := self._piece():
             self._transport.count(len(piece))
-            self._transport.check_running()
             total += len(piece)
             window_bytes += len(piece)
             if total > max_bytes:
@@ -289,7 +309,7 @@ class Answer:
     def _piece(self) -> bytes:
         try:
             # read1: one receive, so that a trickle comes back here, where rate and deadline are watched.
-            return self._response.read1(self._transport.limits.piece_bytes, decode_content=False)
+            return self._response.read1(self._transport.piece_bytes, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PassingError("a transfer runs to its end", _plain(error)) from error
 
