@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from werkzeug.serving import make_server
 
 from skuscan.bundle.manifest import parse_manifest
 from skuscan.bundle.segment import read_segment
@@ -176,3 +178,15 @@ def five_products() -> list[dict[str, Any]]:
 def client(services: Services) -> Any:
     """A client of the web application without a key."""
     return create_app(services.config).test_client()
+
+
+@pytest.fixture
+def url(services: Services) -> Iterator[str]:
+    """The server, on loopback."""
+    server = make_server("127.0.0.1", 0, create_app(services.config), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,38 +1,24 @@
 """A rollout, with a real server on loopback and two real devices: the code of `skuscan.sync`."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 
 from skuscan.store import Store
 from skuscan.sync import agent, enrolment
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.plan import takes_part
 from skuscan_server import cli
-from skuscan_server.app import create_app
 from skuscan_server.builder import rollout
 from skuscan_server.services import Services
 
 OPTIONS = SyncOptions(index_policy="download")
 YEAR_2100 = 4_102_444_800  # unix s
-
-
-@pytest.fixture
-def url(services: Services) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(services.config), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ the package reads the environment.
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -29,6 +30,7 @@ class ServerConfig(BaseSettings):
     database_url: str = ""  # SQLAlchemy URL; empty: SQLite in the data folder
     published_folder: Path | None = None  # what devices download; None: in the data folder
     keys_folder: Path | None = None  # signing keys; None: in the data folder
+    files: Literal["public", "authenticated"] = "public"  # whether published files ask for a device's token
     offline_keys_folder: Path | None = None  # root keys; None: `offline` in the folder of keys
     model_folder: Path = Field(default_factory=released_folder)  # until `skuscan-server model set` brings another
 

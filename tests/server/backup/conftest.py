@@ -1,19 +1,16 @@
 """A server with a published catalogue whose features are drawn, and devices that sync with it over loopback."""
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from werkzeug.serving import make_server
 
 from benchmarks.big_catalogue import BigCatalogue
 from skuscan.store import Store
 from skuscan.sync import agent, enrolment
 from skuscan.sync.options import SyncOptions
 from skuscan_server.access.devices import create_enrolment_token
-from skuscan_server.app import create_app
 from skuscan_server.backup.save import back_up
 from skuscan_server.services import Services
 
@@ -48,17 +45,6 @@ def archive(services: Services, tmp_path: Path) -> Path:
     """A backup of the server as it is now."""
     back_up(services, tmp_path / "backup.tar")
     return tmp_path / "backup.tar"
-
-
-@pytest.fixture
-def url(services: Services) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, create_app(services.config), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

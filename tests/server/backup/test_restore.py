@@ -18,7 +18,7 @@ from skuscan.errors import ConfigError, StoreError, TrustError
 from skuscan.store import Store
 from skuscan.store.durable import DISK, Disk
 from skuscan_server import cli
-from skuscan_server.backup import numbers, restore, save
+from skuscan_server.backup import database, numbers, restore, save
 from skuscan_server.backup.archive import Member, write_archive
 from skuscan_server.backup.restore import Restore
 from skuscan_server.backup.save import back_up
@@ -151,7 +151,7 @@ def test_a_backup_is_for_its_owner_and_holds_no_root_key(archive: Path) -> None:
 def test_a_publication_between_database_and_metadata_is_made_anew_after_a_restore(
     shop: BigCatalogue, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    copy = save.copy_database
+    copy = database.copy_database
 
     def copy_then_publish(url: str, out: Path) -> None:
         copy(url, out)

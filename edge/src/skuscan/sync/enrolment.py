@@ -60,6 +60,7 @@ def enrol(url: str, token: str, store_path: Path, name: str, options: SyncOption
         targets_url=answer.targets_url,
         blobs_url=answer.blobs_url,
     )
+    transport.authorize(url, answer.device_token)
     fetch_pinned_root(transport, absolute_url(url, answer.metadata_url), parsed.root_sha256)
     Store.create(Path(store_path), identity)
     return identity

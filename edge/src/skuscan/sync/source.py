@@ -35,4 +35,6 @@ def server_source(identity: DeviceIdentity, options: SyncOptions, stop: threadin
         absolute_url(identity.server_url, url).rstrip("/")
         for url in (identity.metadata_url, identity.targets_url, identity.blobs_url)
     )
-    return Source(identity.server_url, Transport(options, stop), metadata, targets, blobs, "parts", offline=False)
+    transport = Transport(options, stop)
+    transport.authorize(identity.server_url, identity.device_token)
+    return Source(identity.server_url, transport, metadata, targets, blobs, "parts", offline=False)

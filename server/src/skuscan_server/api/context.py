@@ -37,6 +37,15 @@ def device_id() -> str:
     return cast(Device, g.device).id
 
 
+def asking_device() -> Device:
+    """The device whose token the request carries. Raises AccessError when it is none's, or was revoked."""
+    token = _bearer()
+    if token.startswith(OPERATOR_PREFIX):
+        raise ForbiddenError("this is for devices", "an operator's key")
+    with services().database.read() as session:
+        return find_device(session, token)
+
+
 def for_operators(blueprint: APIBlueprint, role: Role) -> Callable[[View], View]:
     """Only operators of at least this role; checked before the body is looked at."""
 
@@ -62,11 +71,7 @@ def for_devices(blueprint: APIBlueprint) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            token = _bearer()
-            if token.startswith(OPERATOR_PREFIX):
-                raise ForbiddenError("this is for devices", "an operator's key")
-            with services().database.read() as session:
-                g.device = find_device(session, token)
+            g.device = asking_device()
             services().device_rate.check(g.device.id)
             return view(*args, **kwargs)
 
