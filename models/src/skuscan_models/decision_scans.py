@@ -7,9 +7,10 @@ Four catalogues, each with scans of its own:
     boxes     package scans, and drawn field views of them; some products are left out of the catalogue
     drawn     drawn families of near-duplicates, and drawn field views of them
 
-and drawn photos of nothing. Those of the first three whose folder is not there are left out: a retailer may have
-nothing but pictures of packages. From every scan of a product, two further cases come for nothing: the product left out
-of the catalogue, and its whole family left out.
+and drawn photos of nothing. Every second reference of the last two is a package that stands at an angle, as in shops.
+Those of the first three whose folder is not there are left out: a retailer may have nothing but pictures of packages.
+From every scan of a product, two further cases come for nothing: the product left out of the catalogue, and its whole
+family left out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,12 +31,13 @@ from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.recognizer import Eye, Recognizer
 from skuscan.runtime import RuntimeOptions
 from skuscan_models.pictures import find_pictures
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing
+from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
 LARGEST_PHOTO = 640  # px
+PACKSHOT_SIDE = 480  # px
 ALWAYS = 2.0  # more than any probability
 
 Picture = npt.NDArray[np.uint8]
@@ -58,11 +60,19 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Item:
-    """A product of a catalogue to fit on: its key, its family of near-duplicates, its reference picture."""
+    """A product of a catalogue to fit on.
+
+    Attributes:
+        sku: Its key.
+        family: Of near-duplicates.
+        picture: Its reference.
+        front: What photos of it are drawn of.
+    """
 
     sku: str
     family: str
     picture: Picture
+    front: Picture
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,8 @@ def _folders(folder: Path, scans: int, rng: np.random.Generator) -> tuple[list[I
     items, others = [], []
     for product in sorted(path for path in folder.iterdir() if path.is_dir()):
         pictures = sorted((load_picture(path) for path in find_pictures(product)), key=lambda p: -p.size)
-        item = Item(f"{folder.name}-{product.name}", f"{folder.name}-{product.name}", pictures[0])
+        name = f"{folder.name}-{product.name}"
+        item = Item(name, name, pictures[0], pictures[0])
         items.append(item)
         chosen = 1 + rng.permutation(len(pictures) - 1)[:scans]
         others += [Photo(item, pictures[i]) for i in chosen]
@@ -137,7 +148,7 @@ def _folders(folder: Path, scans: int, rng: np.random.Generator) -> tuple[list[I
 def _boxes(folder: Path, sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
     paths = find_pictures(folder)
     chosen = [paths[i] for i in rng.permutation(len(paths))[: sizes.boxes + sizes.boxes_left_out]]
-    items = [Item(path.stem, _family(path.stem), load_picture(path)) for path in chosen]
+    items = [_item(path.stem, _family(path.stem), load_picture(path), n, rng) for n, path in enumerate(chosen)]
     kept = items[: sizes.boxes]
     return kept, _photos([*kept[: sizes.boxes_scanned], *items[sizes.boxes :]], sizes.nothing, rng)
 
@@ -149,18 +160,24 @@ def _family(stem: str) -> str:
 
 
 def _drawn(sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
-    items = []
+    items: list[Item] = []
     for family in rng.choice(np.array(TRAIN_FAMILIES), sizes.drawn_families, replace=False):
         for variant in range(sizes.drawn_variants):
             product = design(0, int(family), variant)
-            items.append(Item(product.sku, str(family), draw_front(product)))
+            items.append(_item(product.sku, str(family), draw_front(product), len(items), rng))
     shown = [items[i] for i in rng.permutation(len(items))[: sizes.drawn_scans]]
     return items, _photos(shown, sizes.nothing, rng)
 
 
+def _item(sku: str, family: str, front: Picture, number: int, rng: np.random.Generator) -> Item:
+    """Of a package, its reference flat or at an angle in turn."""
+    angled = number % 2 == 1
+    return Item(sku, family, packshot(front, rng, PACKSHOT_SIDE) if angled else front, front)
+
+
 def _photos(shown: Iterable[Item], nothings: int, rng: np.random.Generator) -> Iterator[Photo]:
     for number, item in enumerate(shown):
-        photo = _small(field_view(item.picture, rng, VIEWS[number % len(VIEWS)]), rng)
+        photo = _small(field_view(item.front, rng, VIEWS[number % len(VIEWS)]), rng)
         yield Photo(item, photo)
     for number in range(nothings):
         yield Photo(None, _small(nothing(rng, VIEWS[number % len(VIEWS)]), rng))

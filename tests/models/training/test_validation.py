@@ -45,7 +45,7 @@ def test_what_is_asked_was_kept_aside(
     monkeypatch.setattr(validation, "PHOTO_SIDES", (64, 48))
     monkeypatch.setattr(validation, "draw_front", lambda _: make_front(0))
     asked = questions(pictures)
-    assert set(asked) == {"drawn", "boxes", "grozi120", "produce"}
+    assert set(asked) == {"drawn", "boxes", "angled", "grozi120", "produce"}
     for question in asked.values():
         names = {name for name, _ in question.references}
         assert {name for name, _ in question.photos} == names

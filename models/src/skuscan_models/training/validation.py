@@ -1,6 +1,7 @@
 """Recall@1 on products that were not trained on: what a choice is judged by. Evaluation pictures have no part in it.
 
 boxes     fronts against drawn field views of them, in a catalogue of all validation scans
+angled    likewise; in the catalogue the packages stand at an angle
 drawn     families of near-duplicates, likewise
 grozi120  one frame of each product against its others
 produce   photos of known kinds, kept aside, against the training photos
@@ -15,12 +16,13 @@ import numpy.typing as npt
 
 from skuscan.picture import letterbox
 from skuscan_models.float_model import preprocess_spec
-from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import HARD, USUAL, field_view, packshot
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_models.training.sources import Instance, Picture, load_boxes, load_grozi, load_produce
 
 DRAWN_FAMILIES, VARIANTS = 60, 3
 SEED = 11
+PACKSHOT_SIDE = 400  # px
 PHOTO_SIDES = (464, 348)  # px: what hand-held photos of public data sets have
 ASKED_PRODUCTS, GALLERY_PRODUCTS = 250, 1_000  # of a retailer's catalogue: minutes, and no more than 1 GB of memory
 
@@ -40,11 +42,15 @@ def questions(folder: Path | None) -> dict[str, Question]:
     rng = np.random.default_rng(SEED)
     asked = {"drawn": _of_fronts(_drawn(), rng)}
     if folder is not None:
-        asked["boxes"] = _of_fronts(load_boxes(folder, "validation"), rng)
+        boxes = load_boxes(folder, "validation")
+        asked["boxes"] = _of_fronts(boxes, rng)
         asked["grozi120"] = _of_photos(load_grozi(folder, "validation"))
         known, kept = load_produce(folder, "train"), load_produce(folder, "validation")
         asked["produce"] = Question(
             [(i.key, p) for i in known for p in i.pictures], [(i.key, p) for i in kept for p in i.pictures]
+        )
+        asked["angled"] = Question(
+            [(i.key, packshot(i.pictures[0], rng, PACKSHOT_SIDE)) for i in boxes], asked["boxes"].photos
         )
     return asked
 
