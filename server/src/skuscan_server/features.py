@@ -2,17 +2,14 @@
 
 The work goes through the `concurrent.futures` interface. Workers get bytes and give bytes back, load the model once per
 process on first use, and never raise: an error's class may not survive the way back between processes, so a refusal is
-an ordinary result. Any executor will do; the default is a pool of fresh processes.
+an ordinary result. Any executor will do; the default is processes of this machine with limits of time and memory
+(`workers.py`): a picture that breaks one is refused, and its worker replaced.
 """
 
 import io
-import multiprocessing
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,9 +29,12 @@ from skuscan.picture import fit_longest_side, load_picture
 from skuscan.quality import ReferenceQuality
 from skuscan.runtime import RuntimeOptions
 from skuscan_server.errors import ServerError
+from skuscan_server.workers import LimitedExecutor, LostWorkError, WorkLimits
 
 DISPLAY_QUALITIES = (80, 60, 40, 20)  # WebP quality, from the best; a lower one only when the blob would be too long
 DISPLAY_EFFORT = 2  # of 6: 2.9 ms a picture; the default 4 takes 6.0 ms and saves 4% of the bytes
+WORK_LIMITS = WorkLimits(seconds=60.0, memory=2_000_000_000)  # a picture takes 0.1 s and at most 0.5 GB
+DECODE_LIMITS = WorkLimits(seconds=10.0, memory=1_000_000_000)  # 25 MP take 0.5 s and at most 0.4 GB
 JOBS_PER_WORKER = 3  # handed out ahead, so that no worker waits and few pictures are in memory
 
 Key = TypeVar("Key")
@@ -95,6 +95,15 @@ def compute(picture: bytes, recipe: Recipe) -> Computed | Refused:
     return Computed(features.embedding, features.keypoints, features.appearance, features.quality, display)
 
 
+def refusal(picture: bytes) -> Refused | None:
+    """Run in a worker: why a picture cannot be decoded; None: it can."""
+    try:
+        load_picture(picture)
+    except SkuscanError as error:
+        return Refused(error.rule, error.received, error.advice)
+    return None
+
+
 def make_display(rgb: npt.NDArray[np.uint8], side: int) -> bytes:
     """A WebP of an (H, W, 3) RGB picture, its longest side at most `side` px, within the device's limit of bytes."""
     small = Image.fromarray(fit_longest_side(rgb, side) if max(rgb.shape[:2]) > side else rgb)
@@ -114,7 +123,7 @@ class FeaturePool:
     Args:
         recipe: What they compute.
         workers: How many work at once.
-        executor: Where they work; it stays the caller's. None: fresh processes of this machine.
+        executor: Where they work; it stays the caller's. None: processes of this machine, limited.
     """
 
     def __init__(self, recipe: Recipe, workers: int, executor: Executor | None = None) -> None:
@@ -133,51 +142,42 @@ class FeaturePool:
 
     def map(self, pictures: Iterable[tuple[Key, bytes]]) -> Iterator[tuple[Key, Computed | Refused]]:
         """Compute in parallel, in the order given; only a few pictures are held at a time."""
-        return self.run(compute, pictures)
+        for key, future in self._started(compute, pictures):
+            try:
+                yield key, _result(future)
+            except LostWorkError as error:
+                yield key, Refused(error.rule, error.received, error.advice)
 
     def run(self, work: Callable[[Job, Recipe], Done], jobs: Iterable[tuple[Key, Job]]) -> Iterator[tuple[Key, Done]]:
-        """Other work of the same kind: a function at the top of a module, that gets all it needs and never raises."""
+        """Other work of the same kind: a function at the top of a module, that gets all it needs and never raises.
+
+        Raises:
+            ServerError: A job broke a limit, or its worker ended.
+        """
+        for key, future in self._started(work, jobs):
+            yield key, _result(future)
+
+    def _started(
+        self, work: Callable[[Job, Recipe], Done], jobs: Iterable[tuple[Key, Job]]
+    ) -> Iterator[tuple[Key, "Future[Done]"]]:
+        """Jobs that were handed out, in their order, some more than are asked for."""
         waiting: deque[tuple[Key, Future[Done]]] = deque()
         for key, job in jobs:
-            waiting.append((key, self._started().submit(work, job, self.recipe)))
+            if self._executor is None:
+                self._executor = LimitedExecutor(self._workers, WORK_LIMITS)
+            waiting.append((key, self._executor.submit(work, job, self.recipe)))
             if len(waiting) >= self._workers * JOBS_PER_WORKER:
-                yield _result(waiting)
-        while waiting:
-            yield _result(waiting)
-
-    def _started(self) -> Executor:
-        if self._executor is None:
-            # Fresh processes: a forked one would inherit locks held by this one's threads.
-            context = multiprocessing.get_context("spawn")
-            self._executor = ProcessPoolExecutor(self._workers, mp_context=context, initializer=_follow_owner)
-        return self._executor
+                yield waiting.popleft()
+        yield from waiting
 
 
-def _result(waiting: deque[tuple[Key, "Future[Done]"]]) -> tuple[Key, Done]:
-    key, future = waiting.popleft()
+def _result(future: "Future[Done]") -> Done:
     try:
-        return key, future.result()
-    except BrokenExecutor as error:
+        return future.result()
+    except BrokenExecutor as error:  # of an executor that was given
         raise ServerError(
             "the workers live until they are done", "one ended", "see that there is memory, and run it again"
         ) from error
-
-
-def _follow_owner() -> None:
-    """Run in a new worker: end with the process that owns the pool, even when that is killed, and not before.
-
-    A worker holds both ends of its queue, so it would not notice that nobody writes to it any more. Ctrl-C reaches all
-    processes of a terminal; the owner ends the workers then.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_owner, name="owner", daemon=True).start()
-
-
-def _end_with_owner() -> None:
-    owner = multiprocessing.parent_process()
-    if owner is not None:
-        owner.join()
-        os._exit(1)
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,5 @@
 """The server's parts, wired together from one configuration. Command line, API and scheduler all begin here."""
 
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -28,7 +27,7 @@ from skuscan_server.config import DAY, ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.models import ApiKey, Assortment
 from skuscan_server.db.session import Database
-from skuscan_server.features import FeaturePool, Recipe
+from skuscan_server.features import DECODE_LIMITS, FeaturePool, Recipe
 from skuscan_server.key_office import KeyOffice
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.metrics import Metrics
@@ -40,6 +39,7 @@ from skuscan_server.quality.neighbours import Neighbours
 from skuscan_server.quality.report import QualityReport
 from skuscan_server.quality.score import QualityScale, Range
 from skuscan_server.repository import TufRepository
+from skuscan_server.workers import LimitedExecutor
 
 FIRST_KEY_NAME = "first"
 RESTORING_FILE = "RESTORING"  # in the data folder while a restored server is put in its place
@@ -81,7 +81,7 @@ class Services:
         self.published = BlobFolder(config.published / BLOBS)
         self.keys = KeyFolder(config.keys, config.offline_keys_folder)
         self.device_rate = RateLimit(config.device_rate, config.device_burst)
-        self.decoding = threading.BoundedSemaphore(config.concurrent_decodes)  # pictures being decoded in this process
+        self.decoders = LimitedExecutor(config.concurrent_decodes, DECODE_LIMITS)  # of uploaded pictures
 
     @property
     def model(self) -> Model:

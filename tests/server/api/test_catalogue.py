@@ -1,6 +1,7 @@
 """Products, pictures and assortments over the API."""
 
 import io
+import signal
 import threading
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from skuscan_server.scheduler import Scheduler
 from skuscan_server.services import Services
+from skuscan_server.workers import LimitedExecutor, WorkLimits
 
 Headers = dict[str, str]
 APPLE = {
@@ -112,9 +114,9 @@ def test_overload_is_503_with_retry_after(
 ) -> None:
     monkeypatch.setattr("skuscan_server.api.references.DECODE_WAIT", 0.01)
     client.put("/api/v1/products/A", headers=admin, json=APPLE)
-    decoding = client.application.extensions["skuscan"].decoding
-    while decoding.acquire(blocking=False):
-        pass
+    busy = LimitedExecutor(1, WorkLimits(seconds=1.0, memory=1_000_000_000))
+    monkeypatch.setattr(client.application.extensions["skuscan"], "decoders", busy)
+    busy.submit(signal.sigwait, [signal.SIGUSR1])
     answer = client.post("/api/v1/references?sku=A", headers=admin, data=make_picture(1))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
 

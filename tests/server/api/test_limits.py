@@ -1,6 +1,7 @@
 """What a device or an upload may cost, and that a refusal comes before the work."""
 
 import io
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from skuscan_server.app import create_app
 from skuscan_server.services import Services
+from skuscan_server.workers import LimitedExecutor, WorkLimits
 
 Headers = dict[str, str]
 REPORT = "/api/v1/devices/me/report"
@@ -48,10 +50,10 @@ def test_a_revoked_device_is_refused_however_seldom_it_asks(
 def test_an_upload_that_is_too_long_is_refused_before_it_is_decoded(
     client: Any, admin: Headers, services: Services, monkeypatch: pytest.MonkeyPatch, says_length: bool
 ) -> None:
-    def decode(picture: bytes) -> None:
+    def decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr("skuscan_server.api.references.load_picture", decode)
+    monkeypatch.setattr("skuscan_server.workers.LimitedExecutor.submit", decode)
     client.put("/api/v1/products/A", headers=admin, json={"name": "Apple"})
     data = io.BytesIO(b"\xff\xd8" * services.config.max_picture_bytes)
     length = {"Content-Length": str(len(data.getvalue()))} if says_length else {}
@@ -64,3 +66,23 @@ def test_an_upload_that_is_too_long_is_refused_before_it_is_decoded(
     assert answer.status_code == 413
     assert data.tell() <= services.config.max_picture_bytes + 65_536
     assert not list(services.pictures.files())
+
+
+@pytest.mark.guarantee("G21")
+def test_a_picture_that_hangs_its_reader_is_refused_and_the_next_one_taken(
+    client: Any,
+    admin: Headers,
+    services: Services,
+    make_picture: Callable[[int], bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client.put("/api/v1/products/A", headers=admin, json={"name": "Apple"})
+    parts = client.application.extensions["skuscan"]
+    monkeypatch.setattr(parts, "decoders", LimitedExecutor(1, WorkLimits(seconds=1.0, memory=1_000_000_000)))
+    with monkeypatch.context() as patch:
+        patch.setattr("skuscan_server.api.references.refusal", signal.sigwait)  # bytes are numbers of signals to it
+        answer = client.post("/api/v1/references?sku=A", headers=admin, data=bytes([signal.SIGUSR1]))
+    assert (answer.status_code, answer.json["type"]) == (422, "urn:skuscan:problem:lostwork")
+    assert not list(services.pictures.files())
+    answer = client.post("/api/v1/references?sku=A", headers=admin, data=make_picture(1))
+    assert answer.status_code == 201

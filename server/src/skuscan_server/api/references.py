@@ -5,7 +5,7 @@ from flask import request
 from sqlalchemy import delete
 
 from skuscan.bundle.records import REFERENCE_ID_DIGITS
-from skuscan.picture import load_picture
+from skuscan.errors import PictureError
 from skuscan_server.access.operators import Role
 from skuscan_server.api.context import actor, for_operators, services
 from skuscan_server.api.schemas import ReferenceKey, ReferenceList, ReferenceOut, ReferenceQuery, ReferenceUpload
@@ -13,8 +13,9 @@ from skuscan_server.catalogue import products
 from skuscan_server.catalogue.values import check_sku
 from skuscan_server.db.models import Reference
 from skuscan_server.errors import BusyError, NotFoundError, TooLargeError
+from skuscan_server.features import refusal
 
-DECODE_WAIT = 10.0  # s, that an upload waits for others to be decoded
+DECODE_WAIT = 30.0  # s, that an upload waits to be decoded, others before it
 
 blueprint = APIBlueprint("references", __name__, url_prefix="/api/v1/references")
 
@@ -70,18 +71,20 @@ def delete_reference(query_data: ReferenceKey) -> tuple[str, int]:
 
 
 def _read_picture() -> bytes:
-    """The body, decoded once to see that it can be; few at a time, since a decoded picture takes up to 75 MB."""
+    """The body, decoded once by a worker to see that it can be; few at a time, since each may take 0.4 GB."""
     limit = services().config.max_picture_bytes
     request.max_content_length = limit
     if (request.content_length or 0) > limit:
         raise TooLargeError(f"a reference picture has at most {limit} bytes", f"{request.content_length} bytes")
     picture = request.get_data(cache=False)
-    if not services().decoding.acquire(timeout=DECODE_WAIT):
-        raise BusyError("few pictures are decoded at once", "too many uploads", "try again")
+    decoded = services().decoders.submit(refusal, picture)
     try:
-        load_picture(picture)
-    finally:
-        services().decoding.release()
+        refused = decoded.result(DECODE_WAIT)
+    except TimeoutError as error:
+        decoded.cancel()
+        raise BusyError("few pictures are decoded at once", "too many uploads", "try again") from error
+    if refused is not None:
+        raise PictureError(refused.rule, refused.received, refused.advice)
     return picture
 
 
