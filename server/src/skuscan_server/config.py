@@ -38,6 +38,7 @@ class ServerConfig(BaseSettings):
     feature_batch: int = Field(default=32, ge=1, le=1_000)  # pictures computed between two commits
     web_workers: int = Field(default=2, ge=1, le=64)  # gunicorn processes
     web_threads: int = Field(default=8, ge=1, le=256)  # threads of each
+    web_waiting: int = Field(default=256, ge=1)  # requests that wait for one of them; while more do, 503
     metrics_bind: str = Field(default="", pattern=r"^(\S+:[0-9]{1,5})?$")  # address:port for Prometheus; empty: none
 
     events_bind: str = Field(default="", pattern=r"^(\S+:[0-9]{1,5})?$")  # address:port; empty: next to `run --bind`

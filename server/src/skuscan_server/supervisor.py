@@ -34,7 +34,7 @@ def gunicorn_command(config: ServerConfig, bind: str) -> list[str]:
     """How the web server is started."""
     options = {
         "bind": bind,
-        "worker-class": "gthread",
+        "worker-class": "skuscan_server.overload.Worker",
         "workers": config.web_workers,
         "threads": config.web_threads,
         "timeout": SILENCE,
