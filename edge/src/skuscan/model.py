@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -48,10 +48,16 @@ class Head:
     def load(cls, data: bytes) -> "Head":
         """Read a `.npz`. Raises ModelError when an array is missing, of another shape, or not finite."""
         try:
+            with ZipFile(io.BytesIO(data)) as file:
+                unpacked = sum(entry.file_size for entry in file.infolist())
+            if unpacked > LIMITS.head_bytes:
+                raise ValueError(f"{unpacked} bytes unpacked")
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 gem_p, projection, bias = arrays["gem_p"], arrays["projection"], arrays["bias"]
                 attention = arrays["attention"]
-        except (KeyError, ValueError, OSError, EOFError, BadZipFile) as error:
+        except (
+            Exception
+        ) as error:  # damaged bytes make these readers raise nearly anything: zlib.error, TokenError, ...
             raise ModelError("a head holds the arrays gem_p, projection, bias and attention", str(error)) from error
         if projection.ndim != 2 or projection.shape[1] != EMBEDDING_SIZE or bias.shape != (EMBEDDING_SIZE,):
             raise ModelError("a head projects to 256 components", f"{projection.shape} and {bias.shape}")
