@@ -129,7 +129,7 @@ class EventApplication:
             wanted = {listener.caller.assortment for listener in self._listeners.values()}
             generations = await asyncio.to_thread(self._read, wanted)
             changed = {name for name, number in generations.items() if number != self._generations.get(name)}
-            self._generations = generations
+            self._generations |= generations  # of an assortment that was asked for meanwhile, more is known already
             for listener in self._listeners.values():
                 if listener.caller.assortment in changed:
                     listener.wake.set()
