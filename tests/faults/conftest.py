@@ -8,15 +8,20 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tools.fault_bench.http import Server
+
 RESULTS = "benchmarks/results/faults.json"
 PARTIAL_RESULTS = "build/faults.json"
 FEWEST = 3  # of each kind, however small the share
+MEMORY = Path("/dev/shm")  # an fsync costs nothing there; the calls are the same
 
 
 @dataclass
@@ -66,3 +71,33 @@ def _merge(path: Path, bench: FaultBench) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
+
+
+@pytest.fixture(scope="module")
+def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder in memory where there is one: thousands of stores are made in it."""
+    if not os.access(MEMORY, os.W_OK):
+        yield tmp_path_factory.mktemp("work")
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[Path], Server]]:
+    """Serves folders on loopback until the file's tests are over."""
+    running: list[tuple[Server, threading.Thread]] = []
+
+    def start(root: Path) -> Server:
+        server = Server(root)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        running.append((server, thread))
+        return server
+
+    yield start
+    for server, thread in running:
+        server.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

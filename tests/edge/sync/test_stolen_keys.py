@@ -3,49 +3,15 @@
 import shutil
 
 import pytest
-from tuf.api.metadata import Delegations, Metadata, MetaFile, TargetFile
+from tuf.api.metadata import Delegations, Metadata, TargetFile
 
 from skuscan.errors import TrustError
-
-
-class Thief:
-    """Somebody who stole online keys and sits between."""
-
-    def __init__(self, site, server, *roles: str) -> None:
-        self.site, self.server, self.roles = site, server, roles
-        self.live = site.repository.live_version()
-
-    def load(self, role: str) -> Metadata:
-        return Metadata.from_file(str(self.site.repository.metadata / f"{getattr(self.live, role)}.{role}.json"))
-
-    def put(self, role: str, metadata: Metadata) -> bytes:
-        if role in self.roles:
-            metadata.sign(self.site.keys.signers(role, "default")[0])
-        data = metadata.to_bytes()
-        prefix = "" if role == "timestamp" else f"{metadata.signed.version}."
-        self.server.overlay[f"/tuf/default/metadata/{prefix}{role}.json"] = data
-        return data
-
-    def publish_over(self, **files: bytes) -> None:
-        """A snapshot and a timestamp over changed metadata, signed with what was stolen."""
-        snapshot = self.load("snapshot")
-        snapshot.signed.version += 1
-        for role, data in files.items():
-            version = Metadata.from_bytes(data).signed.version
-            snapshot.signed.meta[f"{role}.json"] = MetaFile.from_data(version, data, ["sha256"])
-        data = self.put("snapshot", snapshot)
-        timestamp = Metadata.from_file(str(self.site.repository.metadata / "timestamp.json"))
-        timestamp.signed.version += 1
-        timestamp.signed.snapshot_meta = MetaFile.from_data(snapshot.signed.version, data, ["sha256"])
-        self.put("timestamp", timestamp)
-
-
-ALL_ONLINE = ("targets", "snapshot", "timestamp")
+from tools.fault_bench.thief import ONLINE_ROLES, Thief
 
 
 @pytest.mark.guarantee("G4")
 def test_all_online_keys_together_cannot_name_another_model_in_targets(published, server, trust):
-    thief = Thief(published, server, *ALL_ONLINE)
+    thief = Thief(published, server, *ONLINE_ROLES)
     targets = thief.load("targets")
     targets.signed.version += 1
     targets.signed.targets["model"] = TargetFile.from_data("model", b"evil", ["sha256"])
@@ -57,7 +23,7 @@ def test_all_online_keys_together_cannot_name_another_model_in_targets(published
 @pytest.mark.guarantee("G4")
 def test_all_online_keys_together_cannot_appoint_another_models_key(published, server, trust):
     """Plain TUF lets the role targets choose who signs as models."""
-    thief = Thief(published, server, *ALL_ONLINE)
+    thief = Thief(published, server, *ONLINE_ROLES)
     own = published.keys.signers("targets", "default")[0]
     targets = thief.load("targets")
     targets.signed.version += 1
@@ -75,7 +41,7 @@ def test_all_online_keys_together_cannot_appoint_another_models_key(published, s
 
 
 @pytest.mark.guarantee("G4")
-@pytest.mark.parametrize("stolen", ALL_ONLINE)
+@pytest.mark.parametrize("stolen", ONLINE_ROLES)
 def test_one_stolen_online_key_changes_nothing(published, server, trust, stolen):
     thief = Thief(published, server, stolen)
     targets = thief.load("targets")
