@@ -186,13 +186,15 @@ def test_the_calibration_moves_the_logit_and_brings_its_own_threshold() -> None:
 
 
 def test_verification_is_skipped_only_when_the_model_allows_it() -> None:
-    certain = Evidence(similarity=1.0, margin=1.0)
-    assert Decider(COEFFICIENTS, UNFITTED).is_certain(certain)
-    assert not Decider(COEFFICIENTS, UNFITTED).is_certain(Evidence(similarity=0.5, margin=0.0))
+    certain = [Measured("a", "", 1.0), Measured("b", "", 0.0)]
+    decider = Decider(COEFFICIENTS, UNFITTED)
+    assert decider.is_certain(decider.rate(certain))
+    assert not decider.is_certain(decider.rate([Measured("a", "", 0.5), Measured("b", "", 0.5)]))
+    assert not decider.is_certain([])
     never = DecisionCoefficients()
     never.CopyFrom(COEFFICIENTS)
     never.skip_verification_logit = 0.0
-    assert not Decider(never, UNFITTED).is_certain(certain)
+    assert not Decider(never, UNFITTED).is_certain(decider.rate(certain))
 
 
 def test_a_logit_beyond_floating_point_is_still_a_probability() -> None:

@@ -218,14 +218,14 @@ class Decider:
         """The calibrated probability that the scan shows the candidate, 0 to 1."""
         return self._calibrated(self.logit(evidence))
 
-    def is_certain(self, evidence: Evidence) -> bool:
-        """Whether the embedding alone is certain of a candidate, so that verification can be skipped."""
-        return self._skip_logit > 0 and self.logit(evidence) >= self._skip_logit
+    def is_certain(self, unverified: Sequence[Rated]) -> bool:
+        """Whether the embedding alone is certain of its best candidate, so that verification can be skipped."""
+        return self._skip_logit > 0 and bool(unverified) and unverified[0].logit >= self._skip_logit
 
-    def is_unsure(self, candidates: Sequence[Measured]) -> bool:
-        """Whether a closer look pays: too little speaks for any of the candidates."""
-        logits = [self.logit(evidence) for evidence in compare(candidates)]
-        return _sigmoid(max(logits, default=-math.inf)) < self._closer_look_probability
+    def is_unsure(self, rated: Sequence[Rated]) -> bool:
+        """Whether a closer look pays: too little speaks for any of the candidates, as `rate` gives them."""
+        best = rated[0].logit if rated else -math.inf
+        return _sigmoid(best) < self._closer_look_probability
 
     def rate(self, candidates: Sequence[Measured]) -> list[Rated]:
         """The candidates with their probabilities, most probable first; equal ones by SKU."""

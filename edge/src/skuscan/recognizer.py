@@ -9,6 +9,7 @@ within one.
 
 import threading
 import time
+import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from skuscan.appearance import SCAN_SIDE, Appearance, View, look
 from skuscan.appearance import unpack as unpack_appearance
 from skuscan.catalogue import Catalogue
-from skuscan.decision import Decider, Decision, Evidence, Measured, compare
+from skuscan.decision import Decider, Decision, Evidence, Measured, Rated
 from skuscan.embedding import Embedder
 from skuscan.errors import BundleError, ConfigError, FeatureSpaceError, StoreError
 from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
@@ -30,12 +31,14 @@ from skuscan.picture import PictureLimits, centre, fit_longest_side, load_pictur
 from skuscan.runtime import RuntimeOptions
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.store import Generation, Store
+from skuscan.store.sweeper import Sweeper
 from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
 
 Mode = Literal["full", "embedding", "keypoints_all"]
 Image = str | Path | bytes | npt.NDArray[np.uint8]
 Outline = npt.NDArray[np.float32]
 
+STAGES = ("decode", "embed", "search", "keypoints", "verify", "decide")
 CLOSER_SHARE = 0.55  # of both sides of a picture: the part of a closer look; chosen on training pictures
 
 
@@ -49,12 +52,14 @@ class RecognizerOptions:
             out: both are for evaluation, and the latter is slow.
         runtime: What runs the network.
         limits: Pictures that are refused.
+        sweep_seconds: Between two sweeps of a followed store for damage, by this process or another.
     """
 
     shortlist: int = 20
     mode: Mode = "full"
     runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
     limits: PictureLimits = field(default_factory=PictureLimits)
+    sweep_seconds: float = 86_400.0
 
     def __post_init__(self) -> None:
         if self.shortlist < 1:
@@ -88,7 +93,7 @@ class Recognition:
         decision: What was decided.
         candidates: Most probable first.
         generation: The number of the generation that answered.
-        timings: Milliseconds by stage: decode, embed, search, keypoints, verify, decide; stages not run are missing.
+        timings: Milliseconds by stage, in the order of `STAGES`; stages not run are missing.
         damaged: SKUs left out because their records are damaged on this disk.
     """
 
@@ -143,7 +148,8 @@ class Recognizer:
     def open(cls, store: Store | Path | str, options: RecognizerOptions | None = None) -> "Recognizer":
         """Open a store's live generation, and follow it.
 
-        A scan after an activation is answered by the new one; a generation that was repaired is opened again.
+        A scan after an activation is answered by the new one; a generation that was repaired is opened again. Once a
+        day all files are read in the background, and repaired where they are damaged.
 
         Raises:
             StoreError: There is no store, or no generation in it yet.
@@ -153,6 +159,7 @@ class Recognizer:
         generation = opened.open_generation()
         recognizer = cls(generation, options)
         recognizer._followed = opened, generation
+        weakref.finalize(recognizer, Sweeper(opened, recognizer.options.sweep_seconds).stop)
         return recognizer
 
     def __enter__(self) -> "Recognizer":
@@ -259,29 +266,33 @@ class _Scan:
     def answer(self, image: Image) -> Recognition:
         with self._timed("decode"):
             rgb = load_picture(image, self._options.limits)
-        measured = self._everything(rgb) if self._options.mode == "keypoints_all" else self._shortlist(rgb)
+        rated = self._everything(rgb) if self._options.mode == "keypoints_all" else self._shortlist(rgb)
         session = self._session
         with self._timed("decide"):
-            rated = session.decider.rate(measured)
             decision = session.decider.decide(rated, session.pair_margin)
         candidates = tuple(
             Candidate(r.sku, self._names[r.sku], r.probability, r.evidence, self._outlines.get(r.sku)) for r in rated
         )
         damaged = tuple(sorted(self._damaged))
-        return Recognition(decision, candidates, session.catalogue.number, self._timings, damaged)
+        timings = {stage: self._timings[stage] for stage in STAGES if stage in self._timings}
+        return Recognition(decision, candidates, session.catalogue.number, timings, damaged)
 
     def measure(self, image: Image) -> list[Measured]:
         rgb = load_picture(image, self._options.limits)
         vector, nearest = self._search(rgb)
-        return self._look(rgb, vector, nearest)
+        return self._look(rgb, vector, nearest)[0]
 
-    def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
+    def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """The search's proposals, verified unless the embedding alone is certain."""
         vector, nearest = self._search(rgb)
-        measured = self._with_products(nearest)
-        first = compare(measured)[:1]
-        certain = any(self._session.decider.is_certain(evidence) for evidence in first)
-        return measured if self._options.mode == "embedding" or certain else self._look(rgb, vector, nearest)
+        rated = self._rated(self._with_products(nearest))
+        if self._options.mode == "embedding" or self._session.decider.is_certain(rated):
+            return rated
+        return self._look(rgb, vector, nearest)[1]
+
+    def _rated(self, measured: Sequence[Measured]) -> list[Rated]:
+        with self._timed("decide"):
+            return self._session.decider.rate(measured)
 
     def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], list[Proposal]]:
         with self._timed("embed"):
@@ -291,25 +302,25 @@ class _Scan:
 
     def _look(
         self, rgb: npt.NDArray[np.uint8], vector: npt.NDArray[np.float32], nearest: Sequence[Proposal]
-    ) -> list[Measured]:
+    ) -> tuple[list[Measured], list[Rated]]:
         """The shortlist by embedding and keypoints, verified; a longer one where that leaves the decision unsure."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
         with self._timed("search"):
             shortlist = self._session.shortlister.with_votes(nearest, vector, query, self._hidden)
         measured = self._verified(rgb, query, shortlist)
-        with self._timed("decide"):
-            unsure = self._session.decider.is_unsure(measured)
-        if not unsure:
-            return measured
+        rated = self._rated(measured)
+        if not self._session.decider.is_unsure(rated):
+            return measured, rated
         with self._timed("embed"):
             part = self._session.eye.embedder.embed(centre(rgb, CLOSER_SHARE))
         with self._timed("search"):
             count = self._options.shortlist
             more = self._session.shortlister.closer(shortlist, vector, part, count, self._hidden)
-        return measured + [replace(m, closer=True) for m in self._verified(rgb, query, more)]
+        measured += [replace(m, closer=True) for m in self._verified(rgb, query, more)]
+        return measured, self._rated(measured)
 
-    def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Measured]:
+    def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """Every SKU by its best verified reference; the embedding says nothing."""
         catalogue = self._session.catalogue
         rows: dict[str, list[int]] = {}
@@ -319,7 +330,8 @@ class _Scan:
             rows.setdefault(catalogue.sku_of_row(row), []).append(row)
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
-        return self._verified(rgb, query, [Proposal(sku, 0.0, tuple(of_sku)) for sku, of_sku in rows.items()])
+        everything = [Proposal(sku, 0.0, tuple(of_sku)) for sku, of_sku in rows.items()]
+        return self._rated(self._verified(rgb, query, everything))
 
     def _with_products(self, proposals: Sequence[Proposal]) -> list[Measured]:
         measured = []
