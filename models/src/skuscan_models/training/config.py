@@ -119,7 +119,11 @@ class TrainingConfig:
 
 RUNS: dict[str, TrainingConfig] = {
     "all": TrainingConfig("efficientnet-lite0-products"),
-    "clean": TrainingConfig("efficientnet-lite0-products-clean", pairs={"drawn": 34, "open-boxes": 6, "produce": 8}),
+    "clean": TrainingConfig(
+        "efficientnet-lite0-products-clean",
+        pairs={"drawn": 34, "open-boxes": 6, "produce": 8},
+        stages=(Stage(160, 260), Stage(224, 60)),
+    ),
 }
 
 

@@ -44,7 +44,7 @@ def questions(folder: Path | None) -> dict[str, Question]:
     if folder is not None:
         boxes = load_boxes(folder, "validation")
         asked["boxes"] = _of_fronts(boxes, rng)
-        asked["grozi120"] = _of_photos(load_grozi(folder, "validation"))
+        asked["grozi120"] = of_photos(load_grozi(folder, "validation"))
         known, kept = load_produce(folder, "train"), load_produce(folder, "validation")
         asked["produce"] = Question(
             [(i.key, p) for i in known for p in i.pictures], [(i.key, p) for i in kept for p in i.pictures]
@@ -98,7 +98,7 @@ def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Quest
     return Question([(i.key, i.pictures[0]) for i in instances], photos)
 
 
-def _of_photos(instances: Sequence[Instance]) -> Question:
+def of_photos(instances: Sequence[Instance]) -> Question:
     """The largest photo is the reference."""
     references, photos = [], []
     for instance in instances:
