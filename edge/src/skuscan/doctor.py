@@ -1,7 +1,7 @@
 """What is not well with a device, and what to do about it.
 
 Each check answers with a `Finding`: fine, a warning (scans go on, something is lesser than it could be) or a failure
-(scans or updates do not work). Damage that can be repaired from what is on the disk is repaired on the way.
+(scans or updates do not work). Damage is repaired on the way: from what is on the disk, else from the server.
 """
 
 import shutil
@@ -18,12 +18,16 @@ from skuscan.index import LayeredIndex
 from skuscan.picture import load_picture
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
+from skuscan.store.housekeeping import bytes_on_disk
+from skuscan.sync.agent import heal
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.transport import Transport, absolute_url
 
 FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
 STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look
 CLOCK_SLACK_S = 300  # s by which this clock may be behind the publication it holds
+JOURNAL_LINES = 20  # looked at for what a sweep did
+REPAIRS = ("damaged", "repaired")  # the journal's events of it
 HEALTH_PATH = "healthz"
 LEAST_PROBE_COSINE = 0.99  # between what was published and what this device computes
 
@@ -53,7 +57,7 @@ def examine(path: Path, runtime: RuntimeOptions, sync: SyncOptions) -> Iterator[
         yield Finding("store", "failure", f"{error.rule}: {error.received}", error.advice)
         return
     yield Finding("store", "ok", f"{path}, device {store.identity.device_id}, assortment {store.identity.assortment}")
-    yield _guarded("files", lambda: _files(store))
+    yield _guarded("files", lambda: _files(store, sync))
     try:
         generation = store.open_generation()
     except SkuscanError as error:
@@ -74,10 +78,17 @@ def _guarded(check: str, run: Callable[[], Finding]) -> Finding:
         return Finding(check, "failure", f"{error.rule}: {error.received}", error.advice)
 
 
-def _files(store: Store) -> Finding:
-    lost = store.sweep()
+def _files(store: Store, options: SyncOptions) -> Finding:
+    """Every file, read. What is damaged is made again from what is here, else fetched."""
+    started = time.time() * 1000
+    lost = heal(store, options)
+    mended = [e for e in store.journal.last(JOURNAL_LINES) if e["unix_ms"] >= started and e["event"] in REPAIRS]
     if lost:
-        return Finding("files", "failure", f"{len(lost)} damaged files were taken out", "run `skuscan sync`")
+        advice = "run `skuscan sync` when the server is there; until then the previous generation answers"
+        return Finding("files", "failure", f"{len(lost)} damaged files are missing", advice)
+    if mended:
+        what = "; ".join(f"{event['event']} {event['generation']} {event['reason']}" for event in mended)
+        return Finding("files", "warning", f"damage was repaired: {what}", "if it comes again, replace the medium")
     return Finding("files", "ok", "every file has the SHA-256 that it was stored with")
 
 
@@ -132,7 +143,7 @@ def _clock(generation: Generation) -> Finding:
 
 def _disk(path: Path) -> Finding:
     free = shutil.disk_usage(path).free
-    text = f"{free / 1e9:.1f} GB free"
+    text = f"{free / 1e9:.1f} GB free, {sum(bytes_on_disk(path).values()) / 1e9:.1f} GB taken"
     if free < FREE_DISK_BYTES:
         return Finding("disk", "warning", text, "make room: an update may not fit")
     return Finding("disk", "ok", text)

@@ -5,19 +5,15 @@ read back from the finished reference table in key order, which checks that tabl
 files whose segments are those of the live generation are linked, not made. `contents.json` comes last.
 """
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
 
 from skuscan.bundle.manifest import segments_of
 from skuscan.bundle.records import KINDS
 from skuscan.bundle.segment import SegmentContent, read_segment
 from skuscan.catalogue import stored_keypoints
 from skuscan.keypoint_index import keypoint_index_blocks, word_bits
-from skuscan.model import EMBEDDING_SIZE
 from skuscan.proto.bundle_pb2 import Manifest, SegmentRef
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, FileRef, RecordKind, Reference
 from skuscan.store.blobs import BlobFolder
@@ -31,6 +27,7 @@ from skuscan.store.generation import (
     LAYERS,
     LOCAL_INDEX_FILE,
     Generation,
+    embeddings_header,
     table_file,
 )
 from skuscan.store.pointers import Contents, GenerationName
@@ -134,9 +131,6 @@ class GenerationBuild:
 
 def _embedding_blocks(table: RecordTable) -> Iterator[bytes]:
     """A .npy file of (references, 256) int8 in key order, block by block."""
-    header = io.BytesIO()
-    described = {"descr": "|i1", "fortran_order": False, "shape": (len(table), EMBEDDING_SIZE)}
-    np.lib.format.write_array_header_1_0(header, described)
-    yield header.getvalue()
+    yield embeddings_header(len(table))
     for row in range(len(table)):
         yield Reference.FromString(table.record(row)).embedding

@@ -12,7 +12,9 @@ Its folder holds what is derived from blobs, in two layers of the same form:
 A key is looked up in the delta first, then in the base unless the delta withdrew it.
 """
 
+import contextlib
 import heapq
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +42,7 @@ from skuscan.proto.catalogue_pb2 import (
 )
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.checked_json import read_checked
-from skuscan.store.durable import is_intact
+from skuscan.store.mapped import MappedFile
 from skuscan.store.pointers import Contents
 from skuscan.store.table import RecordTable
 
@@ -63,15 +65,19 @@ class Layer:
     tables: dict[RecordKind, RecordTable]
     embeddings: npt.NDArray[np.int8]  # (references, 256)
     keypoints: KeypointIndex
+    mapped: tuple[MappedFile, ...]
 
     @classmethod
     def open(cls, folder: Path, layer: str, contents: Contents) -> "Layer":
         """Open a layer and check everything that is not checked at each read. Raises StoreError when it is damaged."""
         tables = {kind: RecordTable.open(folder / layer / table_file(kind), kind) for kind in KINDS}
-        path = f"{layer}/{EMBEDDINGS_FILE}"
-        rows = _map_embeddings(folder / path, contents.files[path], len(tables[RECORD_KIND_REFERENCE]))
-        keypoints = f"{layer}/{KEYPOINTS_FILE}"
-        return cls(tables, rows, _map_keypoints(folder / keypoints, contents.files[keypoints], len(rows)))
+        references = len(tables[RECORD_KIND_REFERENCE])
+        paths = [f"{layer}/{name}" for name in (EMBEDDINGS_FILE, KEYPOINTS_FILE)]
+        rows, keypoints = (MappedFile(folder / path, contents.files[path]) for path in paths)
+        index = KeypointIndex(keypoints.data)
+        if len(index) != references:
+            raise StoreError(f"{references} references have a place each in their keypoints' index", f"{len(index)}")
+        return cls(tables, _embeddings(rows.data, references), index, (rows, keypoints))
 
 
 class Generation(Catalogue):
@@ -96,6 +102,8 @@ class Generation(Catalogue):
         self._blobs = blobs
         self._base, self._delta = (Layer.open(folder, layer, contents) for layer in LAYERS)
         self._hidden = {kind: self._hidden_rows(kind) for kind in KINDS}
+        backbone = MappedFile(model.backbone, model.artifact.backbone, checked=True)
+        self._mapped = [backbone, *self._base.mapped, *self._delta.mapped]
         self._annoy_file = self._checked_index()
 
     @classmethod
@@ -210,6 +218,10 @@ class Generation(Catalogue):
         """The digest of what is live, computed from the tables (32 bytes)."""
         return state_digest((kind, key, table.sha256(row)) for kind in KINDS for table, row, key in self._live(kind))
 
+    def is_whole(self) -> bool:
+        """Whether every mapped file still has its length; cheap enough between two scans."""
+        return all(file.is_whole() for file in self._mapped)
+
     def files(self) -> Iterator[FileRef]:
         """Every blob that the generation uses, display pictures too. Raises StoreError when a product is damaged."""
         yield from (self.contents.name.manifest, self.contents.name.model)
@@ -256,13 +268,16 @@ class Generation(Catalogue):
 
     def _checked_index(self) -> Path | None:
         """The local index, else the published one where it was fetched. A damaged one is not used."""
-        local = self.contents.files.get(LOCAL_INDEX_FILE)
-        if local is not None and is_intact(self.folder / LOCAL_INDEX_FILE, local):
-            return self.folder / LOCAL_INDEX_FILE
-        published = self.manifest.annoy.file
-        if self.manifest.HasField("annoy") and self._blobs.is_intact(published):
-            return self._blobs.path(published)
-        if local is not None or (self.manifest.HasField("annoy") and self._blobs.path(published).exists()):
+        known: list[tuple[Path, FileRef]] = []
+        if LOCAL_INDEX_FILE in self.contents.files:
+            known.append((self.folder / LOCAL_INDEX_FILE, self.contents.files[LOCAL_INDEX_FILE]))
+        if self.manifest.HasField("annoy") and self._blobs.path(self.manifest.annoy.file).exists():
+            known.append((self._blobs.path(self.manifest.annoy.file), self.manifest.annoy.file))
+        for path, ref in known:
+            with contextlib.suppress(StoreError):
+                self._mapped.append(MappedFile(path, ref))
+                return path
+        if known:
             self.degraded = "the search index is damaged: searching exactly"
         return None
 
@@ -277,22 +292,16 @@ def check_feature_space(manifest: Manifest, model_space: bytes) -> None:
         )
 
 
-def _map_embeddings(path: Path, ref: FileRef, references: int) -> npt.NDArray[np.int8]:
-    if not is_intact(path, ref):
-        raise StoreError("a file has the SHA-256 it was stored with", f"{path} is missing or damaged")
-    rows = np.load(path, mmap_mode="r" if references else None)
-    if rows.shape != (references, EMBEDDING_SIZE) or rows.dtype != np.int8:
-        raise StoreError(f"{references} references have as many embeddings", f"{rows.shape} {rows.dtype} in {path}")
-    mapped: npt.NDArray[np.int8] = rows
-    return mapped
+def embeddings_header(references: int) -> bytes:
+    """What a .npy file of (references, 256) int8 begins with."""
+    header = io.BytesIO()
+    described = {"descr": "|i1", "fortran_order": False, "shape": (references, EMBEDDING_SIZE)}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
-def _map_keypoints(path: Path, ref: FileRef, references: int) -> KeypointIndex:
-    if not is_intact(path, ref):
-        raise StoreError("a file has the SHA-256 it was stored with", f"{path} is missing or damaged")
-    index = KeypointIndex(np.memmap(path, np.uint8, "r"))
-    if len(index) != references:
-        raise StoreError(
-            f"{references} references have a place each in their keypoints' index", f"{len(index)}: {path}"
-        )
-    return index
+def _embeddings(file: npt.NDArray[np.uint8], references: int) -> npt.NDArray[np.int8]:
+    header = embeddings_header(references)
+    if file[: len(header)].tobytes() != header or len(file) != len(header) + references * EMBEDDING_SIZE:
+        raise StoreError(f"{references} references have as many embeddings", f"a file of {len(file)} bytes")
+    return file[len(header) :].view(np.int8).reshape(references, EMBEDDING_SIZE)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from skuscan.bundle.manifest import manifest_files, parse_manifest
 from skuscan.errors import SkuscanError
+from skuscan.model import parse_artifact
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, FileRef
 from skuscan.store.build import BUILD_PREFIX
+from skuscan.store.checked_json import write_checked
 from skuscan.store.durable import TEMPORARY_PREFIX, is_intact
 from skuscan.store.generation import Generation
 from skuscan.store.pointers import GenerationName
@@ -18,6 +20,7 @@ from skuscan.store.pointers import GenerationName
 if TYPE_CHECKING:
     from skuscan.store.store import Store
 
+SWEPT_FILE = "swept"  # when the last sweep began
 STALE_AFTER_S = 3600  # s; a temporary file that old belongs to no running process
 JOURNAL_LINES = 20  # in a status
 
@@ -132,9 +135,17 @@ def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
     return before - sum(bytes_on_disk(store.path).values())
 
 
+def lost(store: "Store") -> list[FileRef]:
+    """See `Store.lost`."""
+    current = store.read_current()
+    needed = [ref for name in (current.names() if current else []) for ref in _signed_files(store, name)]
+    return [ref for ref in needed if not store.blobs.has(ref)]
+
+
 def sweep(store: "Store") -> list[FileRef]:
     """See `Store.sweep`."""
     current = store.read_current()
+    write_checked(store.disk, store.path / SWEPT_FILE, {"unix_s": time.time()})
     lost: dict[bytes, FileRef] = {}
     for name in current.names() if current else []:
         for ref in _needed_files(store, name):
@@ -157,14 +168,20 @@ def _needed_files(store: "Store", name: GenerationName) -> Iterator[FileRef]:
         files: Iterable[FileRef] = list(generation.files())
     except SkuscanError:
         optional = set()
-        files = _files_without_folder(store, name)
+        files = _signed_files(store, name)
     return (ref for ref in files if ref.sha256 not in optional or store.blobs.path(ref).exists())
 
 
-def _files_without_folder(store: "Store", name: GenerationName) -> list[FileRef]:
+def _signed_files(store: "Store", name: GenerationName) -> list[FileRef]:
+    """What the signed files name and recognition needs, as far as they can be read themselves."""
+    files = [name.manifest, name.model]
     with contextlib.suppress(SkuscanError):
-        return [name.manifest, name.model, *manifest_files(parse_manifest(store.blobs.read(name.manifest)))]
-    return [name.manifest, name.model]
+        manifest = parse_manifest(store.blobs.read(name.manifest))
+        files += [ref for ref in manifest_files(manifest) if ref != manifest.annoy.file]
+    with contextlib.suppress(SkuscanError):
+        model = parse_artifact(store.blobs.read(name.model))
+        files += [model.backbone, model.head]
+    return files
 
 
 def _folder_is_intact(store: "Store", name: GenerationName) -> bool:

@@ -1,6 +1,6 @@
 """The device's store: what `skuscan enrol` makes, the sync agent fills and the recogniser reads.
 
-    identity.json  settings.json  CURRENT  floor  lock  journal.jsonl
+    identity.json  settings.json  CURRENT  floor  swept  lock  journal.jsonl
     blobs/sha256/..  generations/<number>/  trial/  tuf/  tmp/
 
 An update, by the one writer that holds the lock:
@@ -16,6 +16,7 @@ found damaged at opening is made again from its blobs; failing that, the previou
 """
 
 import contextlib
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -94,8 +95,10 @@ class Store:
         """Whether `open_generation` would give the same again; as cheap as `current`.
 
         Unlike a comparison of numbers it also tells of a repair: the files that were opened then are the damaged ones.
+        Nor is a generation current of which a mapped file was cut: to touch it would end the process.
         """
-        return generation.opened_by is not None and generation.opened_by == self._signature()
+        answers = generation.opened_by is not None and generation.opened_by == self._signature()
+        return answers and generation.is_whole()
 
     def open_generation(self, number: int | None = None) -> Generation:
         """Open a generation for reading.
@@ -221,6 +224,22 @@ class Store:
         """
         with self.lock:
             return housekeeping.collect_garbage(self, keep)
+
+    def lost(self) -> list[FileRef]:
+        """Blobs that the live and the previous generation need and that are not here in their full length.
+
+        Cheap enough for each poll: nothing is read but the signed files. An index and display pictures, which may be
+        absent, are not among them.
+        """
+        return housekeeping.lost(self)
+
+    def is_sweep_due(self, seconds: float) -> bool:
+        """Whether no process has swept the store for so long."""
+        try:
+            since = time.time() - float(read_checked(self.path / housekeeping.SWEPT_FILE)["unix_s"])
+        except StoreError:
+            return True
+        return not 0 <= since < seconds  # a clock that went back says nothing
 
     def sweep(self) -> list[FileRef]:
         """Read every file of the live and the previous generation and repair what can be repaired here.

@@ -133,6 +133,11 @@ def import_bundle(
     return Sync(store, options, probe, progress, source).run()
 
 
+def heal(store: Store, options: SyncOptions) -> list[FileRef]:
+    """Read every file of a store and repair what is damaged, see `Sync.heal`."""
+    return Sync(store, options, check_probes, _silent, server_source(store.identity, options, None)).heal()
+
+
 class Sync:
     """One sync. Its stages hand on what they learnt."""
 
@@ -195,19 +200,45 @@ class Sync:
             reason,
         )
 
-    def sweep(self) -> None:
-        """Read everything, and fetch again what is damaged. Raises as `sync_once` does."""
+    def heal(self) -> list[FileRef]:
+        """Read everything, repair it from what is here, and fetch again what is not.
+
+        Returns:
+            What could not be got. The previous generation answers, where it is whole.
+
+        Raises:
+            StoreError: Another process writes, or the disk fails.
+        """
         with self._store.lock:
-            current = self._store.read_current()
-            for name in current.names() if current else []:
-                self._remember_targets(name.manifest, name.model)
-            self._fetch(self._store.sweep())
+            lost = self._store.sweep()
+            if not lost:
+                return []
+            try:
+                self._fetch_again(lost)
+            except SyncError as error:
+                log.warning("damaged files are fetched again at the next sync: %s", error)
+            self._store.sweep()
+            return [ref for ref in lost if not self._store.blobs.has(ref)]
+
+    def _mend(self) -> None:
+        """Fetch what an earlier sweep took out, and derive again what was damaged with it."""
+        lost = self._store.lost()
+        if lost:
+            self._fetch_again(lost)
+            self._store.open_generation()
+
+    def _fetch_again(self, lost: list[FileRef]) -> None:
+        current = self._store.read_current()
+        for name in current.names() if current else []:
+            self._remember_targets(name.manifest, name.model)
+        self._fetch(lost)
 
     def _update(self) -> tuple[State, str]:
         with self._counted("metadata"):
             trusted = self._trust.refresh(self._store.floor())
             self._offered = trusted.generation
         if self._is_live(trusted):
+            self._mend()
             return "unchanged", ""
         if reason := self._store.rejected().get(trusted.generation):
             return "unchanged", f"generation {trusted.generation} was rejected before: {reason}"

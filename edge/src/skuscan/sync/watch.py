@@ -20,6 +20,7 @@ from skuscan.sync.service import ServiceManager
 from skuscan.sync.source import server_source
 
 POLL_JITTER = 0.25  # share of the polling interval, either way: a fleet must not knock in step
+REPORT_SECONDS = 86_400.0  # s, between two reports when there is no news
 TICK = 0.5  # s, between two looks at what was heard
 
 log = logging.getLogger(__name__)
@@ -66,19 +67,20 @@ class _Watch:
         self._manager = manager
         self._listener = listener
         self._acted_on = 0  # the generation of the last event that led to a sync
-        self._next_sweep = time.monotonic() + options.sweep_seconds
+        self._next_report = time.monotonic() + REPORT_SECONDS
         self._report = True  # the first time, so that the server knows who is there
 
     def run(self) -> None:
         """See `watch`."""
         self._manager.ready()
         while not self._stop.is_set():
-            try:
-                self._sync()
-            except SkuscanError as error:
-                if not self._stop.is_set():
-                    log.warning("%s", error)
-                    self._manager.status(str(error))
+            for work in (self._sync, self._heal):
+                try:
+                    work()
+                except SkuscanError as error:
+                    if not self._stop.is_set():
+                        log.warning("%s", error)
+                        self._manager.status(str(error))
             self._wait()
 
     def _sync(self) -> None:
@@ -87,10 +89,16 @@ class _Watch:
         result = sync.run(always_report=self._report)
         log.info("%s, generation %d %s", result.state, result.generation, result.reason)
         self._manager.status(f"{result.state}, generation {result.generation} {result.reason}".rstrip())
-        self._report = time.monotonic() >= self._next_sweep
+        self._report = time.monotonic() >= self._next_report
         if self._report:
-            self._next_sweep = time.monotonic() + self._options.sweep_seconds
-            sync.sweep()
+            self._next_report = time.monotonic() + REPORT_SECONDS
+
+    def _heal(self) -> None:
+        """Also while the server is away: much can be repaired here."""
+        if self._store.current() is not None and self._store.is_sweep_due(self._options.sweep_seconds):
+            source = server_source(self._store.identity, self._options, self._stop)
+            Sync(self._store, self._options, self._probe, lambda done, total: self._manager.alive(), source).heal()
+            self._report = True
 
     def _wait(self) -> None:
         """Until the next poll is due, or news are."""
