@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17skuscan/v1/device.proto\x12\nskuscan.v1\"+\n\x0c\x45nrolRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x8a\x01\n\rEnrolResponse\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65vice_token\x18\x02 \x01(\t\x12\x12\n\nassortment\x18\x03 \x01(\t\x12\x14\n\x0cmetadata_url\x18\x04 \x01(\t\x12\x13\n\x0btargets_url\x18\x05 \x01(\t\x12\x11\n\tblobs_url\x18\x06 \x01(\t\"\x80\x01\n\x0c\x44\x65viceReport\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07runtime\x18\x05 \x01(\t\x12\x1b\n\x13rejected_generation\x18\x06 \x01(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17skuscan/v1/device.proto\x12\nskuscan.v1\"+\n\x0c\x45nrolRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x8a\x01\n\rEnrolResponse\x12\x11\n\tdevice_id\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65vice_token\x18\x02 \x01(\t\x12\x12\n\nassortment\x18\x03 \x01(\t\x12\x14\n\x0cmetadata_url\x18\x04 \x01(\t\x12\x13\n\x0btargets_url\x18\x05 \x01(\t\x12\x11\n\tblobs_url\x18\x06 \x01(\t\"\x96\x01\n\x0c\x44\x65viceReport\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0f\n\x07runtime\x18\x05 \x01(\t\x12\x1b\n\x13rejected_generation\x18\x06 \x01(\x04\x12\x14\n\x0c\x63lock_skew_s\x18\x07 \x01(\x12\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,5 +36,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENROLRESPONSE']._serialized_start=85
   _globals['_ENROLRESPONSE']._serialized_end=223
   _globals['_DEVICEREPORT']._serialized_start=226
-  _globals['_DEVICEREPORT']._serialized_end=354
+  _globals['_DEVICEREPORT']._serialized_end=376
 # @@protoc_insertion_point(module_scope)

@@ -29,17 +29,19 @@ class EnrolResponse(_message.Message):
     def __init__(self, device_id: _Optional[str] = ..., device_token: _Optional[str] = ..., assortment: _Optional[str] = ..., metadata_url: _Optional[str] = ..., targets_url: _Optional[str] = ..., blobs_url: _Optional[str] = ...) -> None: ...
 
 class DeviceReport(_message.Message):
-    __slots__ = ("generation", "state", "reason", "version", "runtime", "rejected_generation")
+    __slots__ = ("generation", "state", "reason", "version", "runtime", "rejected_generation", "clock_skew_s")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     REJECTED_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_SKEW_S_FIELD_NUMBER: _ClassVar[int]
     generation: int
     state: str
     reason: str
     version: str
     runtime: str
     rejected_generation: int
-    def __init__(self, generation: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., rejected_generation: _Optional[int] = ...) -> None: ...
+    clock_skew_s: int
+    def __init__(self, generation: _Optional[int] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ..., version: _Optional[str] = ..., runtime: _Optional[str] = ..., rejected_generation: _Optional[int] = ..., clock_skew_s: _Optional[int] = ...) -> None: ...

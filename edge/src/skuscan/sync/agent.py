@@ -35,6 +35,7 @@ from skuscan.store import Generation, Store
 from skuscan.store.budget import OverBudgetError
 from skuscan.store.journal import MAX_TEXT
 from skuscan.store.room import BUDGET
+from skuscan.sync.clock import note_skew
 from skuscan.sync.downloader import Download, Downloader, Progress
 from skuscan.sync.index_build import child_builder
 from skuscan.sync.metadata import WORKING_COPY_PREFIX
@@ -178,12 +179,14 @@ class Sync:
                 state, reason = self._update()
                 self._fetch_displays()
             except SkuscanError as error:
+                note_skew(self._store.journal, self._offered, self._transport.clock_skew)
                 self._note_refusal(error)
                 raise
             finally:
                 if self._source.offline:  # the next bundle may be another one
                     with suppress(StoreError):
                         self._store.disk.remove_folder(self._parts)
+            note_skew(self._store.journal, self._offered, self._transport.clock_skew)
             if state == "activated":
                 self._clean_up()
         generation = self._store.current() or 0
@@ -199,6 +202,10 @@ class Sync:
             time.monotonic() - started,
             reason,
         )
+
+    def report_refusal(self, error: TrustError) -> None:
+        """Tell the server why nothing is taken from it: what was refused, or a clock that is wrong."""
+        report(self._store, self._transport, self._offered, self._store.current() or 0, str(error))
 
     def heal(self) -> list[FileRef]:
         """Read everything, repair it from what is here, and fetch again what is not.

@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import urllib3
 
 from skuscan.errors import ConfigError, NetworkError
+from skuscan.sync.clock import skew_of
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.pools import pool_manager
 from skuscan.sync.throttle import BURST_SECONDS, Throttle
@@ -102,6 +103,7 @@ class Transport:
     Attributes:
         limits: What an exchange may cost.
         piece_bytes: Of a body, read at once.
+        clock_skew: s that this clock is ahead of the server's, by the last answer; None: it did not say.
     """
 
     def __init__(self, options: SyncOptions, stop: threading.Event | None = None) -> None:
@@ -113,6 +115,7 @@ class Transport:
         burst = round(options.bandwidth * BURST_SECONDS) if options.bandwidth else self.limits.piece_bytes
         self.piece_bytes = min(burst, self.limits.piece_bytes)
         self._received = 0
+        self.clock_skew: float | None = None
         self._lock = threading.Lock()
         self._tokens: dict[str, str] = {}  # of the server, by its scheme and host
 
@@ -214,9 +217,11 @@ class Transport:
         if token := self._tokens.get(_origin(url)):
             all_headers.setdefault("Authorization", f"Bearer {token}")
         try:
-            return self._pool.request(
+            response = self._pool.request(
                 method, url, body=body, headers=all_headers, redirect=False, preload_content=False
             )
+            self.clock_skew = skew_of(response.headers)
+            return response
         except (urllib3.exceptions.LocationValueError, UnicodeError) as error:
             raise ConfigError("a server's address is a URL", f"{url}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:

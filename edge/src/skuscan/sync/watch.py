@@ -10,7 +10,7 @@ import random
 import threading
 import time
 
-from skuscan.errors import SkuscanError
+from skuscan.errors import SkuscanError, TrustError
 from skuscan.store import Store
 from skuscan.sync.agent import Probe, Sync
 from skuscan.sync.events import Listener, News
@@ -68,6 +68,7 @@ class _Watch:
         self._listener = listener
         self._acted_on = 0  # the generation of the last event that led to a sync
         self._next_report = time.monotonic() + REPORT_SECONDS
+        self._refused = ""  # why, as it was last reported
         self._report = True  # the first time, so that the server knows who is there
 
     def run(self) -> None:
@@ -86,7 +87,14 @@ class _Watch:
     def _sync(self) -> None:
         source = server_source(self._store.identity, self._options, self._stop)
         sync = Sync(self._store, self._options, self._probe, lambda done, total: self._manager.alive(), source)
-        result = sync.run(always_report=self._report)
+        try:
+            result = sync.run(always_report=self._report)
+        except TrustError as error:
+            if str(error) != self._refused:
+                self._refused = str(error)
+                sync.report_refusal(error)
+            raise
+        self._refused = ""
         log.info("%s, generation %d %s", result.state, result.generation, result.reason)
         self._manager.status(f"{result.state}, generation {result.generation} {result.reason}".rstrip())
         self._report = time.monotonic() >= self._next_report

@@ -106,3 +106,4 @@ def note_report(device: Device, report: DeviceReport) -> None:
     device.version = report.version
     device.runtime = report.runtime
     device.rejected_generation = report.rejected_generation
+    device.clock_skew_s = report.clock_skew_s

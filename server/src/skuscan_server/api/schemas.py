@@ -244,6 +244,7 @@ class DeviceOut(Model):
     version: str
     runtime: str
     rejected_generation: int
+    clock_skew_s: int
 
 
 class DevicePage(Model):

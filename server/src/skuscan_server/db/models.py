@@ -187,6 +187,7 @@ class Device(Base):
     version: Mapped[str] = mapped_column(String(64), default="")
     runtime: Mapped[str] = mapped_column(String(200), default="")
     rejected_generation: Mapped[int] = mapped_column(BigInteger, default=0)
+    clock_skew_s: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
 class EnrolmentToken(Base):

@@ -1,0 +1,73 @@
+"""A wrong clock is said: in the journal, and to the server."""
+
+import json
+import time
+from email.utils import formatdate
+
+import pytest
+
+from skuscan.sync import sync_once
+from skuscan.sync.clock import RIGHT, skew_of, told_skew
+
+HOUR = 3_600  # s
+
+
+@pytest.fixture
+def at(monkeypatch):
+    """Set the device's clock: so many seconds ahead of the server, which says its own time."""
+    truth = time.time
+
+    def set_clock(ahead: float) -> None:
+        monkeypatch.setattr("skuscan.sync.clock.time.time", lambda: truth() + ahead)
+
+    monkeypatch.setattr(
+        "http.server.BaseHTTPRequestHandler.date_time_string", lambda handler, at=None: formatdate(truth(), usegmt=True)
+    )
+    return set_clock
+
+
+def told(store) -> list[str]:
+    return [event["reason"] for event in store.journal.last(100) if event["event"] == "clock"]
+
+
+@pytest.mark.guarantee("G13")
+@pytest.mark.parametrize(
+    ("ahead", "text"),
+    [
+        (2 * HOUR, "the clock is 2 hours ahead of the server's"),
+        (-180 * 86_400.0, "the clock is 180 days behind the server's"),
+        (90.0, "the clock is 2 minutes ahead of the server's"),
+    ],
+)
+def test_a_wrong_clock_is_told_once_and_so_is_a_right_one(site, server, store, options, pass_probes, at, ahead, text):
+    site.publish_base("a")
+    at(ahead)
+    for _ in range(3):
+        sync_once(store, options, pass_probes)
+    assert told(store) == [text]
+    report = json.loads(next(request.body for request in server.requests if request.method == "POST"))
+    assert float(report["clock_skew_s"]) == pytest.approx(ahead, abs=30)
+    at(0)
+    for _ in range(2):
+        sync_once(store, options, pass_probes)
+    assert told(store) == [text, RIGHT]
+
+
+def test_a_right_clock_is_not_mentioned(site, server, store, options, pass_probes, at):
+    site.publish_base("a")
+    at(20)
+    sync_once(store, options, pass_probes)
+    assert told(store) == []
+    assert "clock_skew_s" not in json.loads(server.requests[-1].body)  # 0, which is not sent
+
+
+def test_a_cache_that_says_how_old_its_answer_is_makes_no_clock_wrong():
+    date = formatdate(time.time() - HOUR, usegmt=True)
+    assert told_skew(skew_of({"Date": date, "Age": str(HOUR)})) == 0
+    assert told_skew(skew_of({"Date": date})) == pytest.approx(HOUR, abs=2)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": "soon"}, {"Date": "x" * 5}])
+def test_an_answer_without_a_date_tells_nothing(headers):
+    assert skew_of(headers) is None
+    assert told_skew(None) == 0
