@@ -6,7 +6,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from skuscan.proto.device_pb2 import DeviceReport, EnrolRequest, EnrolResponse
-from skuscan_server.api.problems import MEDIA_TYPE
+from skuscan_server.problem import MEDIA_TYPE
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -38,6 +38,9 @@ def complete(spec: dict[str, Any]) -> dict[str, Any]:
     for operations in paths.values():
         for operation in operations.values():
             if isinstance(operation, dict) and "responses" in operation:
+                for status, described in operation["responses"].items():
+                    if status >= "400":
+                        described["content"] = error["content"]
                 operation["responses"]["default"] = error
     return spec
 
