@@ -19,7 +19,7 @@ DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env arm64 train-env train release-check resolve-check clean
+.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env postgres arm64 train-env train release-check resolve-check clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile se
 
 second-env: $(ENV)  ## the edge tests again, with tflite-runtime 2.14, numpy 1 and OpenCV 4.11
 	$(BIN)/python tools/second_environment.py
+
+postgres: $(ENV)  ## the server's tests again, on a PostgreSQL that is made for them (skipped where none is installed)
+	tools/postgresql_tests.sh $(VENV) tests/server
 
 arm64: $(ENV) $(DEMO)/device-store  ## the demo's device on an emulated 64-bit Arm, compared with this machine
 	tools/arm64.sh --store $(DEMO)/device-store --photos $(DEMO)/photos

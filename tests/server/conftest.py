@@ -5,10 +5,13 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
 from werkzeug.serving import make_server
 
 from skuscan.bundle.manifest import parse_manifest
@@ -27,6 +32,8 @@ from skuscan_server.app import create_app
 from skuscan_server.catalogue.csv_import import read_csv
 from skuscan_server.catalogue.importer import ImportResult
 from skuscan_server.config import ServerConfig
+from skuscan_server.db import schema
+from skuscan_server.db.session import Database
 from skuscan_server.services import Services
 
 PictureMaker = Callable[..., bytes]
@@ -72,6 +79,42 @@ def executor() -> Iterator[Executor]:
         yield threads
 
 
+@pytest.fixture(scope="session")
+def database_server() -> str:
+    """The URL of a PostgreSQL that the tests may make databases on; empty: they run on SQLite."""
+    return os.environ.get("SKUSCAN_TEST_DATABASE", "")
+
+
+@pytest.fixture(autouse=True)
+def database_url(
+    request: pytest.FixtureRequest, database_server: str, make_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The database of every server of a test: on PostgreSQL a new one, that of a server that was just set up."""
+    if not database_server:
+        yield ""
+        return
+    with make_database(request.getfixturevalue("fresh_database")) as url:
+        monkeypatch.setenv("SKUSCAN_SERVER_DATABASE_URL", url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def make_database(database_server: str) -> Callable[..., AbstractContextManager[str]]:
+    """Make a PostgreSQL database for a block, perhaps as a copy of another: its URL."""
+
+    @contextmanager
+    def make(template: str = "template0") -> Iterator[str]:
+        name = f"test_{uuid.uuid4().hex}"
+        engine = create_engine(database_server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield make_url(database_server).set(database=name).render_as_string(hide_password=False)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+    return make
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> ServerConfig:
     return ServerConfig(
@@ -86,10 +129,26 @@ def config(tmp_path: Path) -> ServerConfig:
 
 
 @pytest.fixture(scope="session")
-def fresh_server(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def fresh_database(database_server: str, make_database: Any) -> Iterator[str]:
+    """The name of a PostgreSQL database for `fresh_server`; empty on SQLite."""
+    if not database_server:
+        yield ""
+        return
+    with make_database() as url:
+        database = Database(url)
+        schema.upgrade(database)
+        database.close()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def fresh_server(tmp_path_factory: pytest.TempPathFactory, database_server: str, fresh_database: str) -> Path:
     """The data folder of a server that was just set up. Tests take a copy."""
     folder = tmp_path_factory.mktemp("fresh") / "data"
-    Services(ServerConfig(data_folder=folder)).set_up()
+    url = make_url(database_server).set(database=fresh_database).render_as_string(False) if database_server else ""
+    services = Services(ServerConfig(data_folder=folder, database_url=url))
+    services.set_up()
+    services.database.close()
     return folder
 
 

@@ -103,6 +103,12 @@ def test_what_a_slow_device_may_be_fetching_is_kept(services: Services, publish:
     assert services.pruner().run().blobs == 1
 
 
+def prune(services: Services, *arguments: str) -> Any:
+    result = CliRunner().invoke(cli.cli, ["--data", str(services.config.data_folder), "prune", *arguments, "--json"])
+    assert result.exception is None, result.output
+    return json.loads(result.output)
+
+
 def test_a_dry_run_says_what_a_run_does_and_removes_nothing(
     services: Services, publish: Any, age: Any, files: Any
 ) -> None:
@@ -110,10 +116,9 @@ def test_a_dry_run_says_what_a_run_does_and_removes_nothing(
     publish("second")
     age(MONTH)
     before, records = files(), rows(services, Record)
-    arguments = ["--data", str(services.config.data_folder), "prune", "--json"]
-    said = json.loads(CliRunner().invoke(cli.cli, [*arguments, "--dry-run"]).output)
+    said = prune(services, "--dry-run")
     assert (files(), rows(services, Record)) == (before, records)
-    assert json.loads(CliRunner().invoke(cli.cli, arguments).output) == said
+    assert prune(services) == said
     assert said["blobs"] == 1
     assert len(before - files()) == said["blobs"] + said["metadata"] + said["targets"]
 

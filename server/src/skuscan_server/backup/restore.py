@@ -100,9 +100,9 @@ class Restore:
                 self._clear()
 
     def _check_free(self, replace: bool) -> None:
-        there = [self._parts.path(name) for name in self._parts.entries()]
+        there = [str(self._parts.path(name)) for name in self._parts.entries()]
         if not databases.is_empty(self._config.url):
-            there.append(self._database_path)
+            there.append(str(self._database_path) if self._is_sqlite else "a database with tables")
         if there and not replace:
             raise BackupError(
                 "a restore fills a folder without a server",
