@@ -18,12 +18,9 @@ from skuscan_server.db.models import Feature
 from skuscan_server.errors import BusyError, CatalogueError
 from skuscan_server.models import ModelShelf, published_bytes
 from skuscan_server.services import Services
+from tools.fault_bench.disks import Killed
 
 Read = Callable[[], Any]
-
-
-class Killed(BaseException):
-    """What a killed process does not catch either."""
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ from tuf.api.metadata import Metadata
 
 from skuscan.errors import ConfigError, StoreError
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
-from skuscan.store.durable import DISK, Disk
+from skuscan.store.durable import DISK
 from skuscan_server import repository as repository_module
 from skuscan_server.ceremony import Ceremony
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.repository import PublishedVersion, TufRepository
+from tools.fault_bench.disks import Killed, KilledDisk
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 MODEL = ModelArtifact(format=1, name="model-a").SerializeToString()
@@ -211,22 +212,6 @@ def test_versions_grow_when_the_clock_goes_back(repository, clock):
     second = repository.publish(manifest(2), MODEL)
     assert (second.timestamp, second.snapshot, second.targets) > (first.timestamp, first.snapshot, first.targets)
     assert second.timestamp > first.timestamp
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class KilledDisk(Disk):
-    """Ends the process before the n-th call that changes the disk."""
-
-    def __init__(self, calls: int) -> None:
-        self.left = calls
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.mark.guarantee("G18")

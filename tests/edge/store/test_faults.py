@@ -17,36 +17,13 @@ import pytest
 from skuscan.errors import StoreError
 from skuscan.store import Store
 from skuscan.store.durable import Disk
+from tools.fault_bench.disks import CountingDisk, FailingDisk
 
 SEED = 20
 
 
 class PowerIsCut(BaseException):
     """Nothing runs after it: each further call raises it again."""
-
-
-class CountingDisk(Disk):
-    """Counts the calls."""
-
-    calls = 0
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
-
-
-@dataclass
-class FailingDisk(Disk):
-    """The n-th call fails; with `for_good`, every later one too."""
-
-    nth: int
-    number: int
-    for_good: bool = False
-    calls: int = 0
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
-        if self.calls == self.nth or (self.for_good and self.calls > self.nth):
-            raise OSError(self.number, os.strerror(self.number))
 
 
 @dataclass

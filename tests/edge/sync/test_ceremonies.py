@@ -10,7 +10,7 @@ from tuf.api.metadata import Metadata
 
 from skuscan.errors import ConfigError, TrustError
 from skuscan.proto.bundle_pb2 import Manifest, ModelArtifact
-from skuscan.store.durable import DISK, Disk
+from skuscan.store.durable import DISK
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.transport import Transport
 from skuscan.sync.trust import TrustedMetadata
@@ -20,6 +20,7 @@ from skuscan_server.errors import PublishError
 from skuscan_server.key_office import ROLES, KeyOffice
 from skuscan_server.keys import ONLINE_ROLES, KeyFolder, init_keys
 from skuscan_server.repository import TufRepository
+from tools.fault_bench.disks import Killed, KilledDisk
 
 MODEL = ModelArtifact(format=1, name="a").SerializeToString()
 OTHER_MODEL = ModelArtifact(format=1, name="b").SerializeToString()
@@ -162,22 +163,6 @@ def test_a_model_signed_by_a_replaced_key_is_refused_though_all_online_keys_agre
     for victim in (device, retailer.device(folder="new")):
         with pytest.raises(TrustError, match=r"targets\.json delegates as the root says"):
             victim.refresh()
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class KilledDisk(Disk):
-    """Ends the process before the n-th call that changes the disk."""
-
-    def __init__(self, calls: int) -> None:
-        self.left = calls
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
 
 
 @pytest.mark.guarantee("G18")

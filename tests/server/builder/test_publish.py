@@ -18,6 +18,7 @@ from skuscan_server.db.lock import builder_lock
 from skuscan_server.db.models import Assortment
 from skuscan_server.errors import BusyError, PublishError
 from skuscan_server.services import Services
+from tools.fault_bench.disks import Killed
 
 Rows = list[dict[str, Any]]
 Read = Callable[[], Any]
@@ -188,10 +189,6 @@ def test_the_last_product_can_be_withdrawn(services: Services, published: Read) 
 def test_a_second_builder_is_refused(services: Services) -> None:
     with builder_lock(services.database, "default", 30.0), pytest.raises(BusyError):
         services.publish("default")
-
-
-class Killed(BaseException):
-    """Ends a publication where a kill would."""
 
 
 def publish_and_kill(services: Services, monkeypatch: pytest.MonkeyPatch, step: str) -> None:

@@ -11,6 +11,7 @@ from skuscan_server.catalogue.products import catalogue_version
 from skuscan_server.db.models import Feature, Product
 from skuscan_server.errors import CatalogueError
 from skuscan_server.services import Services
+from tools.fault_bench.disks import Killed
 
 Rows = list[dict[str, Any]]
 Run = Callable[[Rows], ImportResult]
@@ -70,10 +71,6 @@ def test_one_unusable_picture_leaves_the_catalogue_as_it_was(
     with pytest.raises(CatalogueError, match=r"row 7: .*broken\.jpg.*nothing was imported"):
         import_rows(rows)
     assert skus(services) == []
-
-
-class Killed(BaseException):
-    """Ends an import where a kill would."""
 
 
 @pytest.mark.guarantee("G17")
