@@ -163,3 +163,68 @@ def test_a_fallback_gives_way_to_an_activation_that_came_first(two, publisher, p
     assert reader.open_generation().number == 3
     assert store.read_current().live.number == 3
     assert store.read_current().degraded == ""
+
+
+def exchange(one, other):
+    mine, others = one.read_bytes(), other.read_bytes()
+    one.unlink()
+    other.unlink()
+    one.write_bytes(others)
+    other.write_bytes(mine)
+
+
+@pytest.mark.guarantee("G11")
+@pytest.mark.parametrize("name", ["contents.json", "delta/product.table", "delta/reference.table"])
+def test_a_whole_file_of_another_generation_in_its_place_is_found(name, two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    exchange(store.folder(1) / name, store.folder(2) / name)
+    generation = Store.open(store.path).open_generation()
+    assert generation.number == 2
+    assert generation.degraded == ""
+    assert generation.state_digest() == second.manifest.state_digest
+    assert generation.product("G") is not None
+
+
+@pytest.mark.guarantee("G11")
+def test_another_small_file_in_place_of_current_is_found(two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    exchange(store.path / "CURRENT", store.path / "floor")
+    reader = Store.open(store.path)
+    assert reader.open_generation().number == 2
+    assert reader.floor() == 2
+
+
+@pytest.mark.guarantee("G11")
+def test_the_previous_generation_is_made_again_when_it_shares_the_damage(two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    table = store.folder(2) / "base" / "product.table"
+    assert table.samefile(store.folder(1) / "base" / "product.table")
+    table.write_bytes(table.read_bytes()[:-1])
+    store.blobs.remove(store.read_current().live.manifest)
+    generation = Store.open(store.path).open_generation()
+    assert generation.number == 1
+    assert "generation 2 is damaged" in generation.degraded
+    assert generation.state_digest() == generation.manifest.state_digest
+
+
+@pytest.mark.guarantee("G11")
+@pytest.mark.parametrize("name", ["identity.json", "identity.copy.json"])
+def test_a_damaged_identity_is_read_from_its_other_file_and_made_again(name, two, flip, identity):
+    store, _ = two
+    flip(store.path / name, at=10)
+    reader = Store.open(store.path)
+    assert reader.identity == identity
+    reader.sweep()
+    assert (store.path / name).stat().st_mode & 0o777 == 0o600
+    assert [path.read_bytes().count(b"d1") for path in store.path.glob("identity*")] == [1, 1]
+
+
+@pytest.mark.guarantee("G3")
+def test_a_lost_floor_is_known_by_what_is_live(two, pass_probes):
+    store, second = two
+    store.activate(second.deliver(store), pass_probes)
+    (store.path / "floor").unlink()
+    assert Store.open(store.path).floor() == 2

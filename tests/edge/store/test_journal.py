@@ -29,7 +29,7 @@ def test_spoiled_lines_are_left_out(path):
     journal = Journal(path, Disk())
     journal.note("live", 1)
     with path.open("ab") as file:
-        file.write(b'{"event": "torn\n\xff\xfe\x00\n[1]\n{"event": "to')
+        file.write(b'{"event": "torn\n\xff\xfe\x00\n[1]\n{"live": 1}\n{"event": "to')
     journal.note("live", 2)
     assert [event["generation"] for event in journal.last(10)] == [1, 2]
 

@@ -61,9 +61,10 @@ class GenerationBuild:
     reuse: Generation | None = None
     build_index: IndexBuilder | None = None
     _files: dict[str, FileRef] = field(default_factory=dict)
+    _tables: dict[str, bytes] = field(default_factory=dict)
 
-    def run(self, name: GenerationName) -> None:
-        """Build.
+    def run(self, name: GenerationName) -> Contents:
+        """Build: what the folder holds.
 
         Raises:
             StoreError: A blob is missing or damaged, or the disk fails.
@@ -75,7 +76,9 @@ class GenerationBuild:
                 self._make_tables(layer, kind)
         if self.build_index is not None:
             self._make_index(self.build_index)
-        write_checked(self.disk, self.folder / CONTENTS_FILE, Contents(name, self._files).to_json())
+        contents = Contents(name, self._files, self._tables)
+        write_checked(self.disk, self.folder / CONTENTS_FILE, contents.to_json())
+        return contents
 
     def _make_tables(self, layer: str, kind: RecordKind) -> None:
         table = f"{layer}/{table_file(kind)}"
@@ -89,8 +92,9 @@ class GenerationBuild:
         else:
             entries = delta_entries(self._read(reversed(segments)))
         self._write(table, table_blocks(kind, entries))
+        rows = RecordTable.open(self.folder / table, kind)
+        self._tables[table] = rows.index_sha256
         if kind == RECORD_KIND_REFERENCE:
-            rows = RecordTable.open(self.folder / table, kind)
             for path, content in zip(beside, (_embedding_blocks(rows), self._keypoint_index(rows)), strict=True):
                 self._write(path, content)
 
@@ -113,6 +117,8 @@ class GenerationBuild:
         for path in paths:
             self.disk.hardlink_or_copy(other.folder / path, self.folder / path)
             self._files[path] = other.contents.files[path]
+            if path in other.contents.tables:
+                self._tables[path] = other.contents.tables[path]
         return True
 
     def _make_index(self, build: IndexBuilder) -> None:

@@ -1,6 +1,7 @@
 """Small files that decide what is live: one line of JSON, and its SHA-256 on the second line.
 
-The digest finds a flipped bit that would still be JSON, such as another generation's number.
+The digest finds a flipped bit that would still be JSON, such as another generation's number. The line says which file
+it is, so that another one in its place is found, too.
 """
 
 import hashlib
@@ -17,16 +18,17 @@ _LIMIT = 1_000_000  # bytes
 
 def write_checked(disk: Disk, path: Path, value: dict[str, Any], mode: int = PUBLIC_MODE) -> None:
     """Replace a file, durably. Raises StoreError when the disk fails."""
-    line = json.dumps({"format": _FORMAT, **value}, sort_keys=True).encode()
+    line = json.dumps({"format": _FORMAT, "file": path.name, **value}, sort_keys=True).encode()
     disk.write_file(path, line + b"\n" + hashlib.sha256(line).hexdigest().encode() + b"\n", mode)
 
 
 def read_checked(path: Path) -> dict[str, Any]:
     """Read what `write_checked` wrote. Raises StoreError when it is missing, damaged or of another format."""
     line, _, rest = read_file(path, _LIMIT).partition(b"\n")
-    if rest.strip() != hashlib.sha256(line).hexdigest().encode():
+    whole = rest == hashlib.sha256(line).hexdigest().encode() + b"\n"
+    value: dict[str, Any] = json.loads(line) if whole else {}
+    if value.pop("file", None) != path.name:
         raise StoreError("a file of the store has its checksum", f"{path} is damaged", "run `skuscan doctor`")
-    value: dict[str, Any] = json.loads(line)
     if value.pop("format", None) != _FORMAT:
         raise StoreError(f"a file of the store has format {_FORMAT}", f"another one in {path}", "update skuscan")
     return value

@@ -41,7 +41,6 @@ from skuscan.proto.catalogue_pb2 import (
     Reference,
 )
 from skuscan.store.blobs import BlobFolder
-from skuscan.store.checked_json import read_checked
 from skuscan.store.mapped import MappedFile
 from skuscan.store.pointers import Contents
 from skuscan.store.table import RecordTable
@@ -70,7 +69,7 @@ class Layer:
     @classmethod
     def open(cls, folder: Path, layer: str, contents: Contents) -> "Layer":
         """Open a layer and check everything that is not checked at each read. Raises StoreError when it is damaged."""
-        tables = {kind: RecordTable.open(folder / layer / table_file(kind), kind) for kind in KINDS}
+        tables = {kind: _open_table(folder, f"{layer}/{table_file(kind)}", kind, contents) for kind in KINDS}
         references = len(tables[RECORD_KIND_REFERENCE])
         paths = [f"{layer}/{name}" for name in (EMBEDDINGS_FILE, KEYPOINTS_FILE)]
         rows, keypoints = (MappedFile(folder / path, contents.files[path]) for path in paths)
@@ -107,15 +106,14 @@ class Generation(Catalogue):
         self._annoy_file = self._checked_index()
 
     @classmethod
-    def open(cls, folder: Path, blobs: BlobFolder) -> "Generation":
-        """Open a folder that `build_generation` made.
+    def open(cls, folder: Path, contents: Contents, blobs: BlobFolder) -> "Generation":
+        """Open a folder that `GenerationBuild` made, and that holds this.
 
         Raises:
             StoreError: A file is missing or damaged.
             ModelError: One of the model's files is.
             FeatureSpaceError: The manifest's feature space is not the model's.
         """
-        contents = Contents.from_json(read_checked(folder / CONTENTS_FILE))
         manifest = parse_manifest(blobs.read(contents.name.manifest))
         model = Model.open(parse_artifact(blobs.read(contents.name.model)), blobs.path)
         check_feature_space(manifest, model.feature_space)
@@ -280,6 +278,14 @@ class Generation(Catalogue):
         if known:
             self.degraded = "the search index is damaged: searching exactly"
         return None
+
+
+def _open_table(folder: Path, path: str, kind: RecordKind, contents: Contents) -> RecordTable:
+    """A whole table of another generation in its place is damage, too."""
+    table = RecordTable.open(folder / path, kind)
+    if table.index_sha256 != contents.tables[path]:
+        raise StoreError("a table has the records it was made with", f"others in {folder / path}", "run `skuscan sync`")
+    return table
 
 
 def check_feature_space(manifest: Manifest, model_space: bytes) -> None:

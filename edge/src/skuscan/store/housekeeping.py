@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from skuscan.store.store import Store
 
 SWEPT_FILE = "swept"  # when the last sweep began
-STALE_AFTER_S = 3600  # s; a temporary file that old belongs to no running process
 JOURNAL_LINES = 20  # in a status
 
 
@@ -128,9 +127,10 @@ def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
     for folder in (store.path / "generations").glob("[0-9]*"):
         if folder.name not in numbers and int(folder.name) < current.live.number:
             store.disk.remove_folder(folder)
-    for folder in (store.path / "tmp").glob(f"{BUILD_PREFIX}*"):  # the lock is held: no build is under way
+    # The lock is held: no build is under way, and no file is being written.
+    for folder in (store.path / "tmp").glob(f"{BUILD_PREFIX}*"):
         store.disk.remove_folder(folder)
-    for leftover in _stale_files(store.path):
+    for leftover in store.path.rglob(f"{TEMPORARY_PREFIX}*"):
         store.disk.remove(leftover)
     return before - sum(bytes_on_disk(store.path).values())
 
@@ -144,6 +144,7 @@ def lost(store: "Store") -> list[FileRef]:
 
 def sweep(store: "Store") -> list[FileRef]:
     """See `Store.sweep`."""
+    store.keep_identity()
     current = store.read_current()
     write_checked(store.disk, store.path / SWEPT_FILE, {"unix_s": time.time()})
     lost: dict[bytes, FileRef] = {}
@@ -190,12 +191,3 @@ def _folder_is_intact(store: "Store", name: GenerationName) -> bool:
         return all(is_intact(generation.folder / path, ref) for path, ref in generation.contents.files.items())
     except SkuscanError:
         return False
-
-
-def _stale_files(path: Path) -> list[Path]:
-    stale = []
-    for file in path.rglob(f"{TEMPORARY_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - file.stat().st_mtime > STALE_AFTER_S:
-                stale.append(file)
-    return stale

@@ -12,6 +12,8 @@ from skuscan.store.durable import Disk
 MAX_BYTES = 256_000  # then the older half goes
 MAX_TEXT = 500  # characters of one value
 
+_KEYS = {"unix_ms", "event", "generation", "reason"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,4 +58,4 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         event = json.loads(line)
     except ValueError:
         return None
-    return event if isinstance(event, dict) else None
+    return event if isinstance(event, dict) and event.keys() >= _KEYS else None

@@ -60,16 +60,22 @@ class Contents:
 
     name: GenerationName
     files: Mapping[str, FileRef]  # path relative to the folder -> digest
+    tables: Mapping[str, bytes]  # path of a record table -> SHA-256 of its index, which is checked at opening
 
     def to_json(self) -> dict[str, Any]:
         """As it is written."""
-        return {"name": self.name.to_json(), "files": {path: _file_to_json(ref) for path, ref in self.files.items()}}
+        return {
+            "name": self.name.to_json(),
+            "files": {path: _file_to_json(ref) for path, ref in self.files.items()},
+            "tables": {path: sha256.hex() for path, sha256 in self.tables.items()},
+        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Contents":
         """As it was read from a file whose checksum was right."""
         files = {path: _file_from_json(ref) for path, ref in value["files"].items()}
-        return cls(GenerationName.from_json(value["name"]), files)
+        tables = {path: bytes.fromhex(sha256) for path, sha256 in value["tables"].items()}
+        return cls(GenerationName.from_json(value["name"]), files, tables)
 
 
 @dataclass(frozen=True)

@@ -49,21 +49,20 @@ def make_room(store: "Store", needed: int, keep: Iterable[FileRef], generation: 
         return
     housekeeping.collect_garbage(store, keep)
     excess = needed - allowance(store).left
-    dropped = 0
-    for display in _displays(store):
-        if excess <= 0:
-            break
-        if store.blobs.has(display):
-            store.blobs.remove(display)
-            excess, dropped = excess - display.length, dropped + 1
-    if dropped:
-        store.journal.note(BUDGET, generation, f"{dropped} display pictures made room for it")
-    if excess > 0:
+    held = [display for display in _displays(store) if store.blobs.has(display)]
+    if excess > sum(display.length for display in held):
         raise OverBudgetError(
             store.disk_budget(),
             f"generation {generation}, which needs {needed / 1e6:,.1f} MB beside the live and the previous one:"
             f" {excess / 1e6:,.1f} MB too many",
         )
+    dropped = 0
+    while excess > 0:
+        store.blobs.remove(held[dropped])
+        excess -= held[dropped].length
+        dropped += 1
+    if dropped:
+        store.journal.note(BUDGET, generation, f"{dropped} display pictures made room for it")
 
 
 def room_for_displays(store: "Store", live: Generation) -> int:

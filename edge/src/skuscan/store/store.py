@@ -36,7 +36,7 @@ from skuscan.store.pointers import Contents, Current, DeviceIdentity, Generation
 from skuscan.store.trials import Trials
 
 FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
-IDENTITY_FILE = "identity.json"
+IDENTITY_FILES = ("identity.json", "identity.copy.json")  # without either, somebody must enrol the device again
 SETTINGS_FILE = "settings.json"
 _OPEN_ATTEMPTS = 3  # another process may activate and clean up between reading CURRENT and opening
 
@@ -68,20 +68,23 @@ class Store:
     def create(cls, path: Path, identity: DeviceIdentity, disk: Disk = DISK) -> "Store":
         """Make a store. Raises StoreError when there is one already, or the disk fails."""
         path = Path(path)
-        if (path / IDENTITY_FILE).exists():
+        if any((path / name).exists() for name in IDENTITY_FILES):
             raise StoreError("a device is enrolled once", f"{path} is a store already", "remove it to enrol again")
         for folder in FOLDERS:
             disk.make_folder(path / folder)
-        write_checked(disk, path / IDENTITY_FILE, identity.to_json(), PRIVATE_MODE)
-        return cls(path, identity, disk)
+        store = cls(path, identity, disk)
+        store.keep_identity()
+        return store
 
     @classmethod
     def open(cls, path: Path, disk: Disk = DISK) -> "Store":
         """Open a store; nothing is written. Raises StoreError when there is none."""
         path = Path(path)
-        if not (path / IDENTITY_FILE).exists():
+        if not any((path / name).exists() for name in IDENTITY_FILES):
             raise StoreError("a device has a store", f"none in {path}", "run `skuscan enrol URL TOKEN`")
-        return cls(path, DeviceIdentity(**read_checked(path / IDENTITY_FILE)), disk)
+        with contextlib.suppress(StoreError):
+            return cls(path, DeviceIdentity(**read_checked(path / IDENTITY_FILES[0])), disk)
+        return cls(path, DeviceIdentity(**read_checked(path / IDENTITY_FILES[1])), disk)
 
     def current(self) -> int | None:
         """The number of the generation that answers, None before the first; cheap enough between two scans."""
@@ -191,10 +194,13 @@ class Store:
     def floor(self) -> int:
         """The highest confirmed generation: none below it is accepted from outside."""
         path = self.path / "floor"
-        try:
+        with contextlib.suppress(StoreError):
             return int(read_checked(path)["generation"])
-        except StoreError:
-            return max(self._complete(), default=0) if path.exists() else 0
+        if path.exists():
+            return max(self._complete(), default=0)
+        with contextlib.suppress(StoreError):  # it is written before CURRENT, so it was lost
+            return Current.from_json(read_checked(self.path / "CURRENT")).live.number
+        return 0
 
     def rejected(self) -> dict[int, str]:
         """Generations above the floor that are not tried again, and why."""
@@ -272,19 +278,29 @@ class Store:
 
     def contents(self, number: int) -> Contents:
         """What a generation's folder holds. Raises StoreError when it is missing or its table of contents damaged."""
-        return Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
+        contents = Contents.from_json(read_checked(self.folder(number) / CONTENTS_FILE))
+        if contents.name.number != number:
+            raise StoreError(f"the folder of generation {number} holds it", f"{contents.name.number}")
+        return contents
 
     def write_current(self, current: Current) -> None:
         """Make a generation live. The caller holds the lock. Raises StoreError when the disk fails."""
         write_checked(self.disk, self.path / "CURRENT", current.to_json())
 
+    def keep_identity(self) -> None:
+        """Write the files of the identity that are missing or damaged. Raises StoreError when the disk fails."""
+        for name in reversed(IDENTITY_FILES):
+            try:
+                read_checked(self.path / name)
+            except StoreError:
+                write_checked(self.disk, self.path / name, self.identity.to_json(), PRIVATE_MODE)
+
     def repair(self, name: GenerationName, damage: object) -> None:
         """Make a generation's folder again from its blobs. The caller holds the lock. Raises SkuscanError."""
-        update.build(self, name, parse_manifest(self.blobs.read(name.manifest)), None)
+        self._remake(name, damage)
         current = self.read_current()
         if current is not None:
             self.write_current(current)  # a new file: other processes notice, and open it again
-        self.journal.note("repaired", name.number, str(damage))
 
     def _signature(self) -> object:
         try:
@@ -294,9 +310,22 @@ class Store:
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
     def _open(self, number: int, signature: object = None) -> Generation:
-        generation = Generation.open(self.folder(number), self.blobs)
+        generation = Generation.open(self.folder(number), self.contents(number), self.blobs)
         generation.opened_by = signature
         return generation
+
+    def _remake(self, name: GenerationName, damage: object) -> None:
+        update.build(self, name, parse_manifest(self.blobs.read(name.manifest)), None)
+        self.journal.note("repaired", name.number, str(damage))
+
+    def _open_or_remake(self, name: GenerationName, signature: object) -> Generation:
+        """Open the previous generation: damage to a file that it shares with the live one has hit both."""
+        try:
+            return self._open(name.number, signature)
+        except SkuscanError as damage:
+            with self.lock:
+                self._remake(name, damage)
+            return self._open(name.number, signature)
 
     def _complete(self) -> list[int]:
         """Numbers of the generations whose folder is whole as far as its table of contents says."""
@@ -320,7 +349,7 @@ class Store:
             return None
         if current.previous is None:
             raise damage
-        generation = self._open(current.previous.number, signature)
+        generation = self._open_or_remake(current.previous, signature)
         generation.degraded = f"generation {current.live.number} is damaged: {damage}"
         with contextlib.suppress(StoreError), self.lock:
             if self._signature() == signature:

@@ -82,12 +82,16 @@ class RecordTable:
     """An opened table. Immutable; safe in any thread. Row i is the i-th record in key order.
 
     Its file stays readable when another process removes it. It is closed when nobody holds the table any more.
+
+    Attributes:
+        index_sha256: Of the index, 32 bytes: it binds every record, too.
     """
 
     def __init__(self, path: Path, descriptor: int, kind: RecordKind) -> None:
         self._path = path
         self._descriptor = descriptor
         weakref.finalize(self, os.close, descriptor)
+        self.index_sha256 = b""
         self._entries, self._keys, self._records = self._read_index(kind)
         self._key_ends = self._entries["key_end"].tolist()
         self._tombstones = frozenset(self._key(i) for i in range(self._records, len(self._entries)))
@@ -171,6 +175,7 @@ class RecordTable:
             raise self._damaged("an index without its SHA-256")
         if (version, stored_kind) != (_FORMAT, kind):
             raise self._damaged(f"format {version} of kind {stored_kind}")
+        self.index_sha256 = sha256
         entries = np.frombuffer(index, _ENTRY, records + tombstones)
         return entries, index[entries.nbytes :], records
 

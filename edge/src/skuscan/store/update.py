@@ -76,8 +76,8 @@ def build(store: "Store", name: GenerationName, manifest: Manifest, build_index:
     keep = [name.manifest, name.model, *manifest_files(manifest)]
     make_room(store, derived_bytes(manifest, reuse, build_index is not None), keep, name.number)
     try:
-        GenerationBuild(store.disk, store.blobs, manifest, folder, allowance(store), reuse, build_index).run(name)
-        _check_published(Generation.open(folder, store.blobs))
+        work = GenerationBuild(store.disk, store.blobs, manifest, folder, allowance(store), reuse, build_index)
+        _check_published(Generation.open(folder, work.run(name), store.blobs))
         if store.folder(name.number).exists():
             store.disk.rename(store.folder(name.number), old)
         store.disk.rename(folder, store.folder(name.number))

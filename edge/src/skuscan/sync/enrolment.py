@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from skuscan.errors import NetworkError, StoreError, TrustError
 from skuscan.proto.device_pb2 import EnrolRequest, EnrolResponse
 from skuscan.store import DeviceIdentity, Store
-from skuscan.store.store import IDENTITY_FILE
+from skuscan.store.store import IDENTITY_FILES
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.token import EnrolToken
 from skuscan.sync.transport import StatusError, Transport, absolute_url
@@ -44,7 +44,7 @@ def enrol(url: str, token: str, store_path: Path, name: str, options: SyncOption
         StoreError: There is a store already, or it cannot be made. The token is not spent in the first case.
     """
     parsed = EnrolToken.parse(token)
-    if (Path(store_path) / IDENTITY_FILE).exists():
+    if any((Path(store_path) / name).exists() for name in IDENTITY_FILES):
         raise StoreError("a device is enrolled once", f"{store_path} is a store already", "remove it to enrol again")
     transport = Transport(options)
     answer = _ask(transport, url, EnrolRequest(token=str(parsed), name=name))

@@ -23,6 +23,7 @@ from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 from skuscan.bundle.limits import LIMITS
 from skuscan.errors import StoreError, TrustError
 from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.store.checked_json import read_checked, write_checked
 from skuscan.store.durable import DISK, Disk, read_file
 from skuscan.sync.metadata import ROOT_HISTORY, UPDATES_STOP, MetadataFolder, Session, target_ref
 from skuscan.sync.repository_format import (
@@ -35,8 +36,7 @@ from skuscan.sync.repository_format import (
 )
 from skuscan.sync.transport import Transport
 
-TIME_FLOOR_FILE = "time_floor"  # unix time in seconds, as text
-_TIME_FLOOR_BYTES = 20  # bytes, more than any time needs
+TIME_FLOOR_FILE = "time_floor"
 _FIRST_ROOT = ROOT_HISTORY / "1.root.json"
 
 
@@ -143,13 +143,13 @@ class TrustedMetadata:
                 )
         if floor > self._time_floor():
             self._disk.make_folder(self._folder)
-            self._disk.write_file(self._folder / TIME_FLOOR_FILE, str(floor).encode())
+            write_checked(self._disk, self._folder / TIME_FLOOR_FILE, {"unix_s": floor})
 
     def _time_floor(self) -> int:
-        """The latest signed time seen, unix seconds; 0 when none is known."""
+        """The latest signed time seen, unix seconds; 0 when none is known. A damaged one would stop all updates."""
         try:
-            return int((self._folder / TIME_FLOOR_FILE).read_bytes()[:_TIME_FLOOR_BYTES])
-        except (OSError, ValueError):
+            return int(read_checked(self._folder / TIME_FLOOR_FILE)["unix_s"])
+        except StoreError:
             return 0
 
 
