@@ -1,30 +1,46 @@
 """urllib3's connection pools as a device needs them: a proxy, certificates, and a limit on how long a head may take."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from skuscan.errors import ConfigError
 from skuscan.sync.options import SyncOptions
 
 
 def pool_manager(options: SyncOptions) -> urllib3.PoolManager:
-    """The connections of one transport, with the options' proxy, certificates and limits."""
+    """The connections of one transport, with the options' proxy, certificates and limits.
+
+    Raises:
+        ConfigError: The file of certificates holds none.
+    """
     limits = options.limits
     settings: dict[str, Any] = {
         "timeout": urllib3.Timeout(connect=limits.connect_seconds, read=limits.gap_seconds),
         "maxsize": limits.parallel_files,
         "retries": False,
-        "ca_certs": str(options.ca_file) if options.ca_file else None,
+        "ca_certs": _certificates(options.ca_file) if options.ca_file else None,
     }
     manager = urllib3.ProxyManager(options.proxy, **settings) if options.proxy else urllib3.PoolManager(**settings)
     manager.pool_classes_by_scheme = _watched_pools(limits.header_seconds)
     return manager
+
+
+def _certificates(path: Path) -> str:
+    """The file of certificates to trust, read once here: urllib3 would take a wrong one for a server that is down."""
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError as error:
+        raise ConfigError("certificates to trust are in a PEM file", f"{path}: {error.strerror or error}") from error
+    return str(path)
 
 
 def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
