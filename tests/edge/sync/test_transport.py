@@ -1,5 +1,6 @@
 """What holds of every exchange."""
 
+import hashlib
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -168,3 +169,12 @@ def test_no_compressed_answer_is_asked_for(server, transport):
     transport.get(f"{server.url}/x", 10)
     assert server.requests[0].headers["Accept-Encoding"] == "identity"
     assert server.requests[0].headers["User-Agent"].startswith("skuscan/")
+
+
+def test_what_is_the_same_still_is_not_sent_again(server, transport, faults):
+    known = b"there"
+    server.overlay["/x"] = b"other"
+    assert transport.get_unless_same(f"{server.url}/x", 10, known) == b"other"  # a server that knows no digests
+    server.misbehave("/x", faults.status(304))
+    assert transport.get_unless_same(f"{server.url}/x", 10, known) == known
+    assert server.requests[-1].headers["If-None-Match"] == f'"{hashlib.sha256(known).hexdigest()}"'

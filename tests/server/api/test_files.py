@@ -1,5 +1,6 @@
 """The published files, as a device or a cache asks for them."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,3 +82,15 @@ def test_reference_pictures_as_uploaded_are_not_published(
     for path in services.pictures.files():
         assert client.get(f"/blobs/sha256/{path.parent.name}/{path.name}", buffered=True).status_code == 404
     assert not Path(services.config.published).is_relative_to(services.config.pictures)
+
+
+def test_a_timestamp_that_a_device_has_is_not_sent_again(client: Any, services: Services) -> None:
+    path = services.config.published / "tuf/default/metadata/timestamp.json"
+    path.write_bytes(b"{}")
+    url, known = "/tuf/default/metadata/timestamp.json", hashlib.sha256(b"{}").hexdigest()
+    assert client.get(url).headers["ETag"] == f'"{known}"'
+    answer = client.get(url, headers={"If-None-Match": f'"{known}"'})
+    assert (answer.status_code, answer.data) == (304, b"")
+    path.write_bytes(b"[]")
+    answer = client.get(url, headers={"If-None-Match": f'"{known}"'})
+    assert (answer.status_code, answer.data) == (200, b"[]")

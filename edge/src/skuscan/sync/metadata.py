@@ -10,7 +10,7 @@ What a skuscan device demands beyond TUF is in `trust.py`.
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,6 +27,7 @@ from skuscan.sync.options import SyncLimits
 from skuscan.sync.transport import MissingFileError, StatusError, Transport
 
 WORKING_COPY_PREFIX = "tuf-"  # of folders in the scratch folder
+TIMESTAMP_FILE = "timestamp.json"
 ROOT_HISTORY = Path("root_history")  # python-tuf's folder of every root since the first, `N.root.json`
 UPDATES_STOP = "updates stop until the server signs again; scans go on"
 
@@ -63,7 +64,7 @@ class MetadataFolder:
             TrustError: Metadata is expired, rolled back, or not signed as it must be. Within the block, too.
             StoreError: The disk failed. Within the block, too.
         """
-        fetcher = _Fetcher(self._transport)
+        fetcher = _Fetcher(self._transport, self.path / TIMESTAMP_FILE)
         with _plainly(fetcher), self._working_copy() as work:
             limits = _config(self._transport.limits)
             updater = Updater(str(work), self._url, fetcher=fetcher, config=limits, bootstrap=root)
@@ -132,17 +133,24 @@ class _Fetcher(FetcherInterface):
         file: The name of the file that was asked for last: errors of python-tuf do not all name one.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, timestamp: Path) -> None:
         self.file = "the first root"
         self._transport = transport
+        self._timestamp = timestamp
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.file = url.rpartition("/")[2]
         limits = self._transport.limits
         most = max(limits.root_bytes, limits.timestamp_bytes, limits.snapshot_bytes, limits.targets_bytes)
+        known = b""  # the timestamp changes under one name; a poll without news need not fetch it again
+        with suppress(OSError):
+            known = self._timestamp.read_bytes() if self.file == TIMESTAMP_FILE else b""
         try:
             # One byte more than any role may have: python-tuf names the role's own limit.
-            yield self._transport.get_once(url, most + 1)
+            if known:
+                yield self._transport.get_unless_same(url, most + 1, known)
+            else:
+                yield self._transport.get_once(url, most + 1)
         except StatusError as error:
             raise exceptions.DownloadHTTPError(str(error), error.status) from error
 

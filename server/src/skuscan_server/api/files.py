@@ -8,11 +8,13 @@ since assortments share them and their names cannot be guessed. Then only this p
 that asks it first.
 """
 
+import hashlib
 import re
 from pathlib import Path
+from typing import cast
 
 from apiflask import APIBlueprint
-from flask import Response, send_file
+from flask import Response, request, send_file
 
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan_server.api.context import asking_device, services
@@ -21,6 +23,7 @@ from skuscan_server.errors import ForbiddenError, NotFoundError
 YEAR = 31_536_000  # s, the longest that caches are told (RFC 9111)
 IMMUTABLE = f"public, max-age={YEAR}, immutable"
 PRIVATE = f"private, max-age={YEAR}, immutable"
+TIMESTAMP = "timestamp.json"
 REVALIDATE = "no-cache"  # may be kept, and is asked for every time
 _ASSORTMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _METADATA = re.compile(r"(?:[0-9]{1,20}\.[a-z]{1,20}|timestamp)\.json")
@@ -37,7 +40,7 @@ def metadata(assortment: str, name: str) -> Response:
     if not _ASSORTMENT.fullmatch(assortment) or not _METADATA.fullmatch(name):
         raise _not_found()
     path = services().config.published / "tuf" / assortment / "metadata" / name
-    return _send(path, "application/json", None, REVALIDATE if name == "timestamp.json" else IMMUTABLE)
+    return _send_changing(path) if name == TIMESTAMP else _send(path, "application/json", None, IMMUTABLE)
 
 
 @blueprint.get("/tuf/<assortment>/targets/<name>")
@@ -80,8 +83,21 @@ def _send(path: Path, mimetype: str, etag: str | None, cache: str) -> Response:
         response = send_file(path.absolute(), mimetype=mimetype, conditional=True, etag=etag or True)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise _not_found() from error
-    response.headers["Cache-Control"] = cache if _is_public() or cache == REVALIDATE else PRIVATE
+    response.headers["Cache-Control"] = cache if _is_public() else PRIVATE
+    del response.headers["Content-Disposition"]
     return response
+
+
+def _send_changing(path: Path) -> Response:
+    """A small JSON file that changes under one name. Its ETag is its SHA-256: who has it needs no other note of it."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise _not_found() from error
+    response = Response(data, mimetype="application/json")
+    response.set_etag(hashlib.sha256(data).hexdigest())
+    response.headers["Cache-Control"] = REVALIDATE
+    return cast(Response, response.make_conditional(request))
 
 
 def _not_found() -> NotFoundError:
