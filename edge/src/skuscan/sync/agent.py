@@ -359,7 +359,7 @@ class Sync:
         if not (self._source.offline or isinstance(error, (TrustError, OverBudgetError))):
             return False
         reason = f"{self._source.name}: {error}"[:MAX_TEXT]
-        last = self._store.journal.last(1)
+        last = [event for event in self._store.journal.last(2) if event["event"] != BUDGET][-1:]
         is_news = not last or (last[0]["event"], last[0]["reason"]) != (REFUSED, reason)
         if is_news:
             self._store.journal.note(REFUSED, self._offered, reason)
