@@ -83,7 +83,9 @@ def _similar_rows(vectors: Vectors, changed: set[str], options: PairOptions) -> 
         block = rows[start : start + BLOCK_ROWS]
         similarity = unit[block] @ unit.T
         similarity[codes[block][:, None] == codes[None, :]] = -1.0
-        columns = np.argpartition(-similarity, nearest - 1, axis=1)[:, :nearest]
-        for position, column in np.argwhere(np.take_along_axis(similarity, columns, 1) >= options.minimum_similarity):
-            other = columns[position, column]
+        close = similarity >= options.minimum_similarity
+        for position in np.flatnonzero(close.sum(axis=1) > nearest):  # few are: choosing costs more than comparing
+            close[position] = False
+            close[position, np.argpartition(-similarity[position], nearest - 1)[:nearest]] = True
+        for position, other in np.argwhere(close):
             yield skus[block[position]], skus[other], float(similarity[position, other])

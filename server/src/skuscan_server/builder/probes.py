@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import select
 
 from skuscan.embedding import dequantize
@@ -57,10 +58,11 @@ class ProbeChooser:
         """Up to `wanted` probes, in a fixed order; fewer when the pictures have no clear answers."""
         candidates = list(_candidates(snapshot, displays, wanted * TRIED_PER_PROBE))
         embeddings = self._embeddings([candidate.picture for candidate in candidates])
+        unit, skus = vectors.unit(), np.array(vectors.skus, dtype=object)
         clear = (
             Probe(picture=candidate.picture, sku=candidate.sku, embedding=embeddings[candidate.picture.sha256])
             for candidate in candidates
-            if _is_clear(vectors, candidate.sku, embeddings.get(candidate.picture.sha256, b""))
+            if _is_clear(unit, skus, candidate.sku, embeddings.get(candidate.picture.sha256, b""))
         )
         return list(islice(clear, wanted))
 
@@ -87,11 +89,11 @@ def _candidates(snapshot: Snapshot, displays: Mapping[bytes, FileRef], count: in
             yield _Candidate(reference.sku, picture)
 
 
-def _is_clear(vectors: Vectors, sku: str, embedding: bytes) -> bool:
+def _is_clear(unit: npt.NDArray[np.float32], skus: npt.NDArray[np.object_], sku: str, embedding: bytes) -> bool:
     """The nearest reference is the SKU's own, and every other SKU is well behind."""
     if not embedding:
         return False
-    similarity = vectors.unit() @ dequantize(np.frombuffer(embedding, np.int8))
-    own = np.array([other == sku for other in vectors.skus])
+    similarity = unit @ dequantize(np.frombuffer(embedding, np.int8))
+    own = skus == sku
     others = similarity[~own]
     return bool(similarity[own].max() >= (others.max() if others.size else -1.0) + MINIMUM_MARGIN)

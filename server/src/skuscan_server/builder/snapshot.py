@@ -59,10 +59,8 @@ def load_snapshot(session: Session, assortment: str) -> Snapshot:
         raise NotFoundError("the assortment is there", assortment, "create it first")
     version, _ = catalogue_version(session)
     is_member = _is_member(row)
-    products = {
-        product.sku: ProductData(product.sku, product.name, product.gtin, product.group, product.attributes)
-        for product in session.scalars(select(Product).where(is_member))
-    }
+    columns = select(Product.sku, Product.name, Product.gtin, Product.group, Product.attributes)
+    products = {row.sku: ProductData(*row) for row in session.execute(columns.where(is_member))}
     query = (
         select(Product.sku, Reference.picture_sha256, Picture.length)
         .join(Reference.product)
