@@ -18,6 +18,7 @@ if [ "$(id -u)" = 0 ]; then # PostgreSQL refuses to run as root
     as_owner() { runuser -u postgres -- env PATH="$PATH" "$@"; }
 fi
 trap 'as_owner pg_ctl --pgdata="$folder/data" --mode=immediate stop >/dev/null; rm -rf "$folder"' EXIT
+trap 'exit 143' HUP INT TERM # and so to the trap above
 as_owner initdb --pgdata="$folder/data" --username=skuscan --auth=trust --no-sync >/dev/null
 as_owner pg_ctl --pgdata="$folder/data" --log="$folder/log" --wait start \
     --options="-c listen_addresses='' -c unix_socket_directories='$folder' -c fsync=off -c max_connections=300" >/dev/null
