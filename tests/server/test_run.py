@@ -124,7 +124,10 @@ def test_a_catalogue_reaches_a_device_and_everything_stops(
     events_url = f"http://127.0.0.1:{port}/api/v1/events"
     with session.get(events_url, headers=headers, stream=True, timeout=PATIENCE) as events:
         lines = events.iter_lines()  # kept: the connection ends with it
-        assert json.loads(next(lines).removeprefix(b"data: ")) == {"generation": assortment["generation"], "spread": 2.0}
+        assert json.loads(next(lines).removeprefix(b"data: ")) == {
+            "generation": assortment["generation"],
+            "spread": 2.0,
+        }
         metrics = session.get(f"http://{metrics_bind}/metrics", timeout=PATIENCE).text
     assert "skuscan_event_listeners 1.0" in metrics
     assert 'skuscan_http_requests_total{route="/healthz",status="200"} 20.0' in metrics
