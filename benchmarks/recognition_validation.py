@@ -21,7 +21,8 @@ from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import KeypointSpec
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.pictures import choose_pictures
-from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
+from skuscan_models.synthetic.view_options import HARD, USUAL
 
 PRODUCTS = 160
 OTHERS = 12  # wrong references for each query

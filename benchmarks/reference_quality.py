@@ -30,7 +30,8 @@ from skuscan.picture import fit_longest_side, load_picture
 from skuscan.quality import ReferenceQuality, measure
 from skuscan.runtime import RuntimeOptions
 from skuscan.verification import VerificationOptions, verify
-from skuscan_models.synthetic.field_view import USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
+from skuscan_models.synthetic.view_options import USUAL
 from skuscan_server.config import ServerConfig
 from skuscan_server.quality.score import QualityScale, Range, judge
 
@@ -79,7 +80,7 @@ class Bench:
         """What is stored of a catalogue picture, and its quality."""
         examined = self._extractor.examine(rgb)
         quality = measure(rgb.shape[1], rgb.shape[0], examined)
-        return self._embedder.embed(rgb), examined.keypoints, quality
+        return self._embedder.embed_reference(rgb), examined.keypoints, quality
 
     def scan(self, rgb: Picture) -> tuple[Vector, Keypoints]:
         """What a device makes of a photo."""

@@ -31,8 +31,9 @@ from skuscan.runtime import Runtime, RuntimeOptions
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.verification import verify_shortlist
 from skuscan_models.artifacts import released_folder
-from skuscan_models.synthetic.field_view import HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
+from skuscan_models.synthetic.view_options import HARD, USUAL
 from skuscan_models.training.sources import load_boxes, load_grozi, load_produce
 
 ARTIFACT = released_folder()
@@ -83,7 +84,7 @@ class Encoder:
         return Reference(
             sku=sku,
             reference_id=f"{0:016x}",
-            embedding=quantize(self.eye.embedder.embed(rgb)).tobytes(),
+            embedding=quantize(self.eye.embedder.embed_reference(rgb)).tobytes(),
             keypoints=pack(self.eye.keypoints.reference(rgb)),
         )
 

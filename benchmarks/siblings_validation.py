@@ -23,8 +23,9 @@ from skuscan.keypoints import pack as pack_keypoints
 from skuscan.keypoints import unpack as unpack_keypoints
 from skuscan.picture import fit_longest_side
 from skuscan.verification import VerificationOptions, verify
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 
 VARIANTS = 4
 VIEWS = (EASY, USUAL, HARD)

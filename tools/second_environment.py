@@ -72,8 +72,9 @@ def make_environment() -> None:
 
 def draw(folder: Path) -> None:
     """References as PNG, and an easy and a usual photo of each as JPEG, in `folder`."""
-    from skuscan_models.synthetic.field_view import EASY, USUAL, field_view
+    from skuscan_models.synthetic.field_view import field_view
     from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
+    from skuscan_models.synthetic.view_options import EASY, USUAL
 
     for name in ("references", "queries"):
         (folder / name).mkdir()

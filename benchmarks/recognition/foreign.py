@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan_models.pictures import find_pictures
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, nothing
+from skuscan_models.synthetic.field_view import nothing
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
 SEED = 93

@@ -19,8 +19,9 @@ from benchmarks.recognition.drawn import Draw, front_picture, kept
 from benchmarks.recognition.shops import NEGATIVES, QUERIES, Entry, Photo, Shop, left_out, plan_of
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan_models.pictures import find_pictures
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
 SEED = 94

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan.embedding import Embedder, apply_head, dequantize, quantize
+from skuscan.embedding import REFERENCE_FILL, Embedder, apply_head, dequantize, quantize
 from skuscan.errors import ModelError
 from skuscan.model import EMBEDDING_SIZE, Head, Model
 from skuscan.picture import letterbox
@@ -64,6 +64,11 @@ def test_an_embedding_is_the_same_bits_in_any_thread_and_after_opening_again(
 def test_a_picture_that_fills_the_square_already_embeds_as_its_letterbox(embedder: Embedder) -> None:
     square = letterbox(package(4), 224, 255)
     np.testing.assert_array_equal(embedder.embed(package(4)), embedder.embed(square))
+
+
+def test_a_reference_embeds_with_a_margin_around_it(embedder: Embedder) -> None:
+    square = letterbox(package(4), 224, 255, REFERENCE_FILL)
+    np.testing.assert_array_equal(embedder.embed_reference(package(4)), embedder.embed(square))
 
 
 @pytest.mark.parametrize("rgb", [np.zeros((1, 1, 3), np.uint8), np.full((3, 900, 3), 255, np.uint8)])

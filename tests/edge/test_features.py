@@ -37,7 +37,7 @@ def test_features_are_the_embedding_and_the_keypoints_of_the_picture(
     extractor: FeatureExtractor, released_model: Model
 ) -> None:
     got = extractor.extract(packshot())
-    vector = Embedder.open(released_model, RuntimeOptions()).embed(load_picture(packshot()))
+    vector = Embedder.open(released_model, RuntimeOptions()).embed_reference(load_picture(packshot()))
     assert got.embedding == quantize(vector).tobytes()
     keypoints = unpack(got.keypoints)
     assert 50 < len(keypoints) <= released_model.artifact.keypoints.reference_keypoints

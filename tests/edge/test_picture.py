@@ -338,15 +338,16 @@ def test_a_picture_of_the_right_size_is_not_touched() -> None:
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (50, 50), (1, 5000), (5000, 1), (1, 1)])
-def test_a_letterbox_is_a_centred_square(shape: tuple[int, int]) -> None:
-    square = letterbox(np.full((*shape, 3), 200, np.uint8), 224, 127)
+@pytest.mark.parametrize("fill", [1.0, 0.75])
+def test_a_letterbox_is_a_centred_square(shape: tuple[int, int], fill: float) -> None:
+    square = letterbox(np.full((*shape, 3), 200, np.uint8), 224, 127, fill)
     assert square.shape == (224, 224, 3)
     inside = (square == 200).all(axis=2)
     assert (inside | (square == 127).all(axis=2)).all()
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     for span in (rows, columns):
         assert abs(span[0] - (223 - span[-1])) <= 1
-    assert max(len(rows), len(columns)) == 224
+    assert max(len(rows), len(columns)) == 224 * fill
 
 
 @pytest.mark.parametrize(("share", "shape"), [(1.0, (40, 60, 3)), (0.5, (20, 30, 3)), (0.001, (1, 1, 3))])

@@ -168,15 +168,16 @@ def test_the_released_coefficients_are_of_features_that_exist(released_model: Mo
 
 
 def test_pictures_become_measured_scans(shared_data: Path, released_model: Model, tmp_path: Path) -> None:
-    for kind, names in {"grozi120": ("0", "1", "10"), "produce": ("kiwi", "leek")}.items():
+    for kind, names in {"grozi120": ("0", "5", "12"), "produce": ("kiwi", "leek")}.items():
         for name in names:
             shutil.copytree(shared_data / "train" / kind / name, tmp_path / kind / name)
     (tmp_path / "boxes").mkdir()
     for path in sorted((shared_data / "train" / "boxes").glob("game_*"))[:6]:
         shutil.copy(path, tmp_path / "boxes")
-    sizes = Sizes(1, 1, 4, 2, 1, 1, 2, 2, 1)
+    sizes = Sizes(2, 4, 2, 1, 1, 2, 2, 1)
     scans = list(measured_scans(released_model, tmp_path, sizes, 0))
-    assert [s.source for s in scans] == ["grozi"] * 3 + ["produce"] * 2 + ["boxes"] * 4 + ["drawn"] * 3
+    assert {s.sku for s in scans if s.source == "grozi"} == {"grozi120-5", "grozi120-12"}  # 0 is trained on
+    assert [s.source for s in scans] == ["grozi"] * 4 + ["produce"] * 6 + ["boxes"] * 4 + ["drawn"] * 3
     for scan in scans:
         assert all(m.geometry is not None for m in (*scan.whole, *scan.without_product, *scan.without_family))
         assert scan.sku not in {m.sku for m in (*scan.without_product, *scan.without_family)}

@@ -14,6 +14,9 @@ from skuscan.proto.bundle_pb2 import PreprocessSpec
 from skuscan.runtime import Runtime, RuntimeDescription, RuntimeOptions
 
 GEM_FLOOR = np.float32(1e-6)  # Radenovic et al. clip here: roots and powers need positive numbers
+REFERENCE_FILL = (
+    0.9  # of the square, by a catalogue picture: one that fills it is found less often; chosen on training pictures
+)
 INT8_STEPS = 127
 MAX_INPUT_STEP_ERROR = 1.0  # steps of 256 by which the network may read a pixel differently from its PreprocessSpec
 
@@ -43,7 +46,7 @@ class Embedder:
         return cls(model.artifact.preprocess, model.head, Runtime.open(model.backbone, options))
 
     def embed(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The embedding of a picture.
+        """The embedding of a scan.
 
         Args:
             rgb: (H, W, 3) uint8, upright.
@@ -51,7 +54,13 @@ class Embedder:
         Returns:
             (256,) float32 of unit length.
         """
-        pixels = letterbox(rgb, self._size, self._grey)
+        return self._embed(letterbox(rgb, self._size, self._grey))
+
+    def embed_reference(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """The embedding of a catalogue picture: with a margin around it. Arguments as `embed` has them."""
+        return self._embed(letterbox(rgb, self._size, self._grey, REFERENCE_FILL))
+
+    def _embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return apply_head(self._head, self._network.run(pixels[np.newaxis]))
 
 

@@ -55,5 +55,5 @@ class FeatureExtractor:
         keypoints = reference.keypoints
         quality = measure(rgb.shape[1], rgb.shape[0], reference)
         appearance = describe(rgb, reference)
-        embedding = quantize(self._embedder.embed(rgb)).tobytes()
+        embedding = quantize(self._embedder.embed_reference(rgb)).tobytes()
         return ReferenceFeatures(embedding, pack(keypoints), pack_appearance(appearance), quality)

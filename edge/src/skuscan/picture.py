@@ -73,18 +73,19 @@ def load_picture(
     raise PictureError("a picture is a path, bytes or an RGB array", type(source).__name__)
 
 
-def letterbox(rgb: npt.NDArray[np.uint8], size: int, grey: int) -> npt.NDArray[np.uint8]:
+def letterbox(rgb: npt.NDArray[np.uint8], size: int, grey: int, fill: float = 1.0) -> npt.NDArray[np.uint8]:
     """The whole picture in the middle of a grey square.
 
     Args:
         rgb: (H, W, 3) uint8.
         size: The square's side, px.
         grey: The colour around the picture, 0 to 255.
+        fill: Share of the square's side that the picture's longest side takes.
 
     Returns:
         (size, size, 3) uint8.
     """
-    inner = fit_longest_side(rgb, size)
+    inner = fit_longest_side(rgb, round(size * fill))
     height, width = inner.shape[:2]
     top, left = (size - height) // 2, (size - width) // 2
     square = np.full((size, size, 3), grey, np.uint8)

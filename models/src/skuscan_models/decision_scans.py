@@ -9,6 +9,10 @@ Four catalogues, each with scans of its own:
 
 and drawn photos of nothing. Every second reference of the last two is a package that stands at an angle, as in shops.
 Those of the first three whose folder is not there are left out: a retailer may have nothing but pictures of packages.
+
+An embedding is surer of what it was trained on than of what a shop brings. So the video crops and package scans that
+are asked for are of products that training keeps aside, as long as there are enough; of produce, the photos are.
+
 From every scan of a product, two further cases come for nothing: the product left out of the catalogue, and its whole
 family left out.
 """
@@ -31,8 +35,10 @@ from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.recognizer import Eye, Recognizer
 from skuscan.runtime import RuntimeOptions
 from skuscan_models.pictures import find_pictures
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view, nothing, packshot
+from skuscan_models.synthetic.field_view import field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
 VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
@@ -47,8 +53,7 @@ Picture = npt.NDArray[np.uint8]
 class Sizes:
     """How much is measured."""
 
-    grozi_scans: int = 3  # per product: the closest to real photos, and what sets the threshold
-    produce_scans: int = 2  # per product
+    grozi_scans: int = 7  # per product: the closest to real photos
     boxes: int = 400  # products in the catalogue
     boxes_scanned: int = 150  # of those
     boxes_left_out: int = 75  # further products, scanned and not in the catalogue
@@ -120,9 +125,9 @@ def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Ite
     rng = np.random.default_rng(seed)
     sources: dict[str, tuple[list[Item], Iterator[Photo]]] = {}
     if (pictures / "grozi120").is_dir():
-        sources["grozi"] = _folders(pictures / "grozi120", sizes.grozi_scans, rng)
+        sources["grozi"] = _video_crops(pictures / "grozi120", sizes.grozi_scans)
     if (pictures / "produce").is_dir():
-        sources["produce"] = _folders(pictures / "produce", sizes.produce_scans, rng)
+        sources["produce"] = _produce(pictures / "produce")
     if (pictures / "boxes").is_dir():
         sources["boxes"] = _boxes(pictures / "boxes", sizes, rng)
     if not sources:
@@ -132,25 +137,45 @@ def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Ite
         yield from _measure(source, eye, model, items, photos)
 
 
-def _folders(folder: Path, scans: int, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
-    """A folder a product. The largest picture is the reference; video frames beside it are much like it."""
-    items, others = [], []
-    for product in sorted(path for path in folder.iterdir() if path.is_dir()):
-        pictures = sorted((load_picture(path) for path in find_pictures(product)), key=lambda p: -p.size)
-        name = f"{folder.name}-{product.name}"
-        item = Item(name, name, pictures[0], pictures[0])
+def _video_crops(folder: Path, scans: int) -> tuple[list[Item], Iterator[Photo]]:
+    """The largest crop of a product is its reference; video frames beside it are much like it."""
+    items, photos = [], []
+    for product in _products(folder):
+        largest, *others = sorted((load_picture(path) for path in find_pictures(product)), key=lambda p: -p.size)
+        item = _real_item(product, largest)
         items.append(item)
-        chosen = 1 + rng.permutation(len(pictures) - 1)[:scans]
-        others += [Photo(item, pictures[i]) for i in chosen]
-    return items, iter(others)
+        if part_of(f"grozi-{product.name}") == "validation":
+            photos += [Photo(item, picture) for picture in others[:scans]]
+    return items, iter(photos)
+
+
+def _produce(folder: Path) -> tuple[list[Item], Iterator[Photo]]:
+    """The largest photo of a kind that was trained on is its reference."""
+    items, photos = [], []
+    for kind in _products(folder):
+        pictures = [load_picture(path) for path in find_pictures(kind)]
+        item = _real_item(kind, max(pictures[:-VALIDATION_PHOTOS], key=lambda picture: picture.size))
+        items.append(item)
+        photos += [Photo(item, picture) for picture in pictures[-VALIDATION_PHOTOS:]]
+    return items, iter(photos)
+
+
+def _products(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir())
+
+
+def _real_item(product: Path, picture: Picture) -> Item:
+    name = f"{product.parent.name}-{product.name}"
+    return Item(name, name, picture, picture)
 
 
 def _boxes(folder: Path, sizes: Sizes, rng: np.random.Generator) -> tuple[list[Item], Iterator[Photo]]:
     paths = find_pictures(folder)
-    chosen = [paths[i] for i in rng.permutation(len(paths))[: sizes.boxes + sizes.boxes_left_out]]
+    shuffled = [paths[i] for i in rng.permutation(len(paths))]
+    chosen = sorted(shuffled, key=lambda path: part_of(path.stem) == "train")[: sizes.boxes + sizes.boxes_left_out]
     items = [_item(path.stem, _family(path.stem), load_picture(path), n, rng) for n, path in enumerate(chosen)]
-    kept = items[: sizes.boxes]
-    return kept, _photos([*kept[: sizes.boxes_scanned], *items[sizes.boxes :]], sizes.nothing, rng)
+    scanned, left = sizes.boxes_scanned, sizes.boxes_scanned + sizes.boxes_left_out
+    return items[:scanned] + items[left:], _photos(items[:left], sizes.nothing, rng)
 
 
 def _family(stem: str) -> str:

@@ -28,7 +28,8 @@ from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.recognizer import Recognizer
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.rates import threshold_of_rate
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 
 MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
 MIN_REFERENCES = 20  # below, the model's own decision is kept

@@ -9,9 +9,10 @@ import pytest
 from skuscan.errors import PictureError
 from skuscan_models.synthetic.canvas import blank, ellipse_points, fill
 from skuscan_models.synthetic.cutout import cut_out
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, draw_field_view, field_view, nothing, packshot
+from skuscan_models.synthetic.field_view import draw_field_view, field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import design, draw_front, draw_side
 from skuscan_models.synthetic.scenery import clutter
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 
 PRESETS = {"easy": EASY, "usual": USUAL, "hard": HARD}
 # Without light, noise or a hand, a view shows the package's own colours.

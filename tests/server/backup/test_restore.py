@@ -27,6 +27,7 @@ from skuscan_server.db.lock import MAINTENANCE, Lease, builder_lock
 from skuscan_server.db.models import AuditEntry, Device
 from skuscan_server.errors import BackupError, BusyError
 from skuscan_server.services import RESTORING_FILE, Services
+from tools.fault_bench.waiting import wait_for
 
 HOUR = 3_600  # s
 
@@ -100,9 +101,11 @@ def test_where_nothing_shows_how_far_devices_are_the_operator_says_it(
         shop.set_price([0], 201)
         shop.publish()
     ahead = sync(store).generation
+    signed_at = int(time.time())
     with services.database.read() as session:
         token = session.scalars(select(Device.token_sha256)).one()
     lose(services)
+    wait_for(lambda: int(time.time()) > signed_at)  # versions are seconds: the restored server signs in a later one
     run(services, "restore", str(archive))
     _remember(services, store, token)
     with pytest.raises(TrustError, match="rollback"):

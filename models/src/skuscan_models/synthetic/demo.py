@@ -26,7 +26,7 @@ import numpy as np
 from skuscan.errors import ConfigError
 from skuscan_models.synthetic.camera import CameraOptions
 from skuscan_models.synthetic.canvas import Picture
-from skuscan_models.synthetic.field_view import USUAL, FieldViewOptions, field_view
+from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import (
     DEMO_FAMILIES,
     FLAVOURS_OF_A_FAMILY,
@@ -37,6 +37,7 @@ from skuscan_models.synthetic.packaging import (
     draw_side,
 )
 from skuscan_models.synthetic.themes import Kind
+from skuscan_models.synthetic.view_options import USUAL, FieldViewOptions
 
 DEMO_SEED = 1
 DEMO_TAKE = 6  # which photo of each product the demo shows; `python -m tools.demo.takes` counts ten of them

@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.embedding import REFERENCE_FILL
 from skuscan.picture import letterbox
 from skuscan_models.float_model import preprocess_spec
-from skuscan_models.synthetic.field_view import HARD, USUAL, field_view, packshot
+from skuscan_models.synthetic.field_view import field_view, packshot
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
+from skuscan_models.synthetic.view_options import HARD, USUAL
 from skuscan_models.training.sources import Instance, Picture, load_boxes, load_grozi, load_produce
 
 DRAWN_FAMILIES, VARIANTS = 60, 3
@@ -75,8 +77,8 @@ def recall(asked: Mapping[str, Question], embed: Embed, size: int) -> dict[str, 
 
 
 def _recall(question: Question, embed: Embed, size: int) -> float:
-    references = embed(_squares([picture for _, picture in question.references], size))
-    photos = embed(_squares([picture for _, picture in question.photos], size))
+    references = embed(_squares([picture for _, picture in question.references], size, REFERENCE_FILL))
+    photos = embed(_squares([picture for _, picture in question.photos], size, 1.0))
     nearest = (photos @ references.T).argmax(axis=1)
     right = [question.references[i][0] == name for i, (name, _) in zip(nearest, question.photos, strict=True)]
     return float(np.mean(right))
@@ -86,9 +88,9 @@ def _choice(instances: Sequence[Instance], rng: np.random.Generator, count: int)
     return [instances[i] for i in sorted(rng.permutation(len(instances))[:count])]
 
 
-def _squares(pictures: Sequence[Picture], size: int) -> npt.NDArray[np.uint8]:
+def _squares(pictures: Sequence[Picture], size: int, fill: float) -> npt.NDArray[np.uint8]:
     grey = preprocess_spec().letterbox_grey
-    return np.stack([letterbox(picture, size, grey) for picture in pictures])
+    return np.stack([letterbox(picture, size, grey, fill) for picture in pictures])
 
 
 def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Question:

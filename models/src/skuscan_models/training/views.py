@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from skuscan.picture import fit_longest_side, letterbox
 from skuscan_models.synthetic.camera import Span
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, FieldViewOptions, draw_field_view, packshot
+from skuscan_models.synthetic.field_view import draw_field_view, packshot
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL, FieldViewOptions
 from skuscan_models.training.config import ViewOptions
 
 Picture = npt.NDArray[np.uint8]

@@ -28,7 +28,8 @@ from skuscan.proto.catalogue_pb2 import FileRef, Reference
 from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
 from skuscan.store.blobs import BlobFolder
-from skuscan_models.synthetic.field_view import EASY, HARD, USUAL, field_view
+from skuscan_models.synthetic.field_view import field_view
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 from skuscan_server.builder.pairs import MARGIN_DECIMALS, SimilarPair
 from skuscan_server.builder.records import load_features, reference_record
 from skuscan_server.builder.snapshot import Snapshot, SnapshotReference

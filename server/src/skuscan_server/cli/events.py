@@ -10,11 +10,11 @@ from skuscan_server.cli.common import config_of, log_to_stderr
 def command(ctx: click.Context) -> None:
     """Tell devices of publications at SKUSCAN_SERVER_EVENTS_BIND until stopped. `run` starts one.
 
-    Beside a web server of your own: route /api/v1/events to it.
+    Beside a web server of your own: set the bind, e.g. to 127.0.0.1:8001, and route /api/v1/events to it.
 
     \b
     Example:
-      SKUSCAN_SERVER_EVENTS_BIND=127.0.0.1:8001 skuscan-server events
+      skuscan-server events
     """
     from skuscan.errors import ConfigError
     from skuscan_server.db.schema import check
