@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from skuscan.store import Store
+from skuscan.store.checked_json import read_checked
 from skuscan.sync.trust import TIME_FLOOR_FILE
 from skuscan_server.keys import init_keys
 from tools.fault_bench.clock import COMPILER, ClockedWorker
@@ -69,7 +70,7 @@ def year(memory: Path, serve: Callable[[Path], Server], tmp_path_factory: pytest
 
 
 def floor_of(store: Store) -> float:
-    return float((store.path / "tuf" / TIME_FLOOR_FILE).read_text())
+    return float(read_checked(store.path / "tuf" / TIME_FLOOR_FILE)["unix_s"])
 
 
 def draw_clock(rng: random.Random, right: datetime) -> datetime:

@@ -34,7 +34,7 @@ from tools.fault_bench.disks import CountingDisk, FailingDisk
 ERRORS = {"full": errno.ENOSPC, "failing": errno.EIO, "read-only": errno.EROFS}
 # A repair that finds no room lets the generation before answer.
 WORK = [replace(work, allowed=(3, 4), degraded=None) if work is REPAIR else work for work in OFFLINE]
-PAGE_KB = 4  # kB, what a file system gives at a time
+ROOMY_KB = 65_536  # kB, for any of the stores
 ROOM_KB = range(16, 640, 16)  # kB that a real file system has beside the store, from too little to enough
 
 
@@ -78,43 +78,38 @@ def test_a_disk_that_fails_at_any_call_costs_no_answer_and_leaves_nothing(operat
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    """Mounts a file system of so many kB; root only."""
+    """A file system of its own; root only. Call it with a tree to put there, and the kB of room that it then has."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = []
 
-    def mount(kilobytes: int) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "skuscan-faults", str(place)]
+    def mount(*options: str) -> None:
+        command = ["mount", "-t", "tmpfs", *options, "skuscan-faults", str(place)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             pytest.skip(f"this machine mounts nothing: {done.stderr.strip()}")
-        mounted.append(place)
-        return place
 
-    def unmount() -> None:
-        subprocess.run(["umount", str(mounted.pop())], check=True)
+    def fill(tree: Path, room: int) -> Path:
+        if place.is_mount():
+            subprocess.run(["umount", str(place)], check=True)
+        mount("-o", f"size={ROOMY_KB}k")
+        store = copy_tree(tree, place / "store")
+        free = shutil.disk_usage(place).free // 1024
+        mount("-o", f"remount,size={ROOMY_KB - free + room}k")
+        return store
 
-    yield mount, unmount
-    while mounted:
-        unmount()
-
-
-def taken_kb(folder: Path) -> int:
-    """What a folder takes, at most."""
-    return sum(PAGE_KB * (2 + path.lstat().st_size // (PAGE_KB << 10)) for path in folder.rglob("*"))
+    yield fill
+    if place.is_mount():
+        subprocess.run(["umount", str(place)], check=True)
 
 
 @pytest.mark.guarantee("G12")
 @pytest.mark.parametrize("operation", [FIRST, DELTA, METADATA, BASE], ids=lambda operation: operation.name)
 def test_a_real_full_disk_costs_no_answer_and_leaves_nothing(operation: Operation, world, small_disk, faults):
-    mount, unmount = small_disk
     full, done, bad = 0, 0, []
     for room in ROOM_KB[:: max(1, len(ROOM_KB) // faults.count(len(ROOM_KB)))]:
-        store = copy_tree(
-            world.store(operation.before), mount(taken_kb(world.store(operation.before)) + room) / "store"
-        )
+        store = small_disk(world.store(operation.before), room)
         try:
             operation.run(world, store, DISK)
             done += 1
@@ -124,7 +119,6 @@ def test_a_real_full_disk_costs_no_answer_and_leaves_nothing(operation: Operatio
         wrong += [f"left: {path.relative_to(store)}" for path in leftovers(store) if path.suffix != ".part"]
         if wrong:
             bad.append(f"{room} kB: {'; '.join(wrong)}")
-        unmount()
     faults.record("G12", f"real full disks: {operation.name}", full=full, large_enough=done, bad=len(bad))
     assert bad == []
     assert full > 0
@@ -132,8 +126,7 @@ def test_a_real_full_disk_costs_no_answer_and_leaves_nothing(operation: Operatio
 
 @pytest.mark.guarantee("G12")
 def test_a_device_goes_on_once_there_is_room_again(world, small_disk):
-    mount, _ = small_disk
-    store = copy_tree(world.store("1"), mount(taken_kb(world.store("1")) + ROOM_KB[-1]) / "store")
+    store = small_disk(world.store("1"), ROOM_KB[-1])
     filler = store.parent / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:

@@ -112,7 +112,7 @@ def _model(generation: Generation, runtime: RuntimeOptions) -> Finding:
     used = embedder.description
     cosines = [
         float(
-            embedder.embed(load_picture(generation.probe_picture(probe)))
+            embedder.embed_reference(load_picture(generation.probe_picture(probe)))
             @ dequantize(np.frombuffer(probe.embedding, np.int8))
         )
         for probe in generation.probes

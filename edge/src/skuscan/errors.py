@@ -15,6 +15,8 @@ A message names the rule, what was received and what to do. The command line pri
 else is a bug and shows its traceback.
 """
 
+from typing import Any
+
 __all__ = [
     "BundleError",
     "ConfigError",
@@ -27,6 +29,12 @@ __all__ = [
     "SyncError",
     "TrustError",
 ]
+
+
+def _made_again(kind: type["SkuscanError"], arguments: tuple[str, ...], attributes: dict[str, Any]) -> "SkuscanError":
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(attributes)
+    return error
 
 
 class SkuscanError(Exception):
@@ -43,6 +51,10 @@ class SkuscanError(Exception):
         self.received = _one_line(received)
         self.advice = _one_line(advice)
         super().__init__(f"{self.rule}; received {self.received}" + (f"; {self.advice}" if self.advice else ""))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that one raised in a worker process arrives: otherwise, it would be made again of its message alone."""
+        return _made_again, (type(self), self.args, self.__dict__)
 
 
 class PictureError(SkuscanError):
