@@ -11,15 +11,18 @@ from PIL import Image
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Decider, Measured
 from skuscan.features import FeatureExtractor
-from skuscan.model import Model
+from skuscan.keypoints import Keypoints, pack
+from skuscan.model import EMBEDDING_SIZE, Model
 from skuscan.proto.bundle_pb2 import DecisionCoefficients
-from skuscan.proto.catalogue_pb2 import Reference
+from skuscan.proto.catalogue_pb2 import Pair, Reference
 from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
+from skuscan.verification import VerificationOptions
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_server.calibration import (
     MIN_REFERENCES,
+    LookAlikes,
     View,
     calibrate,
     calibration_of,
@@ -144,3 +147,15 @@ def _answer(decider: Decider, measured: list[Measured]) -> str:
     """The SKU of a match; empty for any other answer."""
     decision = decider.decide(decider.rate(measured), lambda *_: 0.0)
     return decision.skus[0] if decision.kind == "match" else ""
+
+
+@pytest.mark.parametrize("pairs", [(), (Pair(sku_a="a", sku_b="b"),)])
+def test_products_of_a_published_pair_look_alike(released_model: Model, pairs: tuple[Pair, ...]) -> None:
+    blank = pack(Keypoints.empty())
+    references = [
+        Reference(sku=sku, reference_id=f"{0:016x}", embedding=bytes(EMBEDDING_SIZE), keypoints=blank) for sku in "ab"
+    ]
+    catalogue = MemoryCatalogue(released_model, references, pairs=pairs)
+    for row, other in ((0, "b"), (1, "a")):
+        found = LookAlikes(catalogue, VerificationOptions()).of(row, [other])
+        assert found == ({other} if pairs else set())

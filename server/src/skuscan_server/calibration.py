@@ -106,7 +106,7 @@ def drawn_views(
     answers: list[View] = []
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue)
-    views, look_alikes = max(len(rows), MIN_VIEWS), _LookAlikes(catalogue, recognizer.eye.verification)
+    views, look_alikes = max(len(rows), MIN_VIEWS), LookAlikes(catalogue, recognizer.eye.verification)
     for number in range(views):
         progress(number, views)
         row, round_ = rows[number % len(rows)], number // len(rows)
@@ -199,8 +199,8 @@ def _answer(decider: Decider, measured: Sequence[Measured], sku: str, group: str
     return View(best.logit, max(rivals, default=-math.inf), right, sold)
 
 
-class _LookAlikes:
-    """Which SKUs share a part of a reference's print: the other flavours and sizes of a brand."""
+class LookAlikes:
+    """Which SKUs look alike: those of a published pair, and those that share print, as all flavours of a brand do."""
 
     def __init__(self, catalogue: Catalogue, options: VerificationOptions) -> None:
         self._catalogue = catalogue
@@ -214,12 +214,13 @@ class _LookAlikes:
         return direct | {sku for sku in rest if any(self._are(self._row_of[sku], self._row_of[d]) for d in direct)}
 
     def _are(self, row: int, other: int) -> bool:
-        return self._compare(min(row, other), max(row, other))
+        skus = (self._catalogue.sku_of_row(r) for r in (row, other))
+        return self._catalogue.pair(*skus) is not None or self._compare(min(row, other), max(row, other))
 
     @lru_cache(maxsize=COMPARISONS)  # noqa: B019 - lives as long as one calibration
     def _compare(self, row: int, other: int) -> bool:
         own, others = (unpack(self._catalogue.reference(r).keypoints) for r in (row, other))
-        return verify(own, others, self._options).agreeing >= LOOK_ALIKE_SHARE * len(own)
+        return verify(own, others, self._options).agreeing >= max(1, LOOK_ALIKE_SHARE * len(own))
 
 
 def _is_same(sku: str, group: str, other_sku: str, other_group: str) -> bool:

@@ -32,7 +32,7 @@ def problem_document(status: int, kind: str, rule: str, received: str = "", advi
         "received": received,
         "advice": advice,
     }
-    return json.dumps(fields).encode()
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def problem_kind(error: SkuscanError) -> str:

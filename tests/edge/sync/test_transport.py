@@ -1,6 +1,5 @@
 """What holds of every exchange."""
 
-import hashlib
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -10,6 +9,7 @@ import pytest
 
 from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync import SyncOptions
+from skuscan.sync.repository_format import etag_of
 from skuscan.sync.transport import Transport
 
 
@@ -177,4 +177,4 @@ def test_what_is_the_same_still_is_not_sent_again(server, transport, faults):
     assert transport.get_unless_same(f"{server.url}/x", 10, known) == b"other"  # a server that knows no digests
     server.misbehave("/x", faults.status(304))
     assert transport.get_unless_same(f"{server.url}/x", 10, known) == known
-    assert server.requests[-1].headers["If-None-Match"] == f'"{hashlib.sha256(known).hexdigest()}"'
+    assert server.requests[-1].headers["If-None-Match"] == f'"{etag_of(known)}"'

@@ -1,12 +1,12 @@
 """The published files, as a device or a cache asks for them."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from skuscan.sync.repository_format import etag_of
 from skuscan_server.services import Services
 
 
@@ -87,7 +87,7 @@ def test_reference_pictures_as_uploaded_are_not_published(
 def test_a_timestamp_that_a_device_has_is_not_sent_again(client: Any, services: Services) -> None:
     path = services.config.published / "tuf/default/metadata/timestamp.json"
     path.write_bytes(b"{}")
-    url, known = "/tuf/default/metadata/timestamp.json", hashlib.sha256(b"{}").hexdigest()
+    url, known = "/tuf/default/metadata/timestamp.json", etag_of(b"{}")
     assert client.get(url).headers["ETag"] == f'"{known}"'
     answer = client.get(url, headers={"If-None-Match": f'"{known}"'})
     assert (answer.status_code, answer.data) == (304, b"")

@@ -11,6 +11,7 @@ The timestamp says when it was signed, so that a device whose clock was reset st
 """
 
 import copy
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +24,13 @@ MODELS_ROLE = "models"
 GENERATION_FIELD = "generation"  # custom field of the target `manifest`: the manifest's own number
 SIGNED_AT_FIELD = "x-skuscan-signed-at"  # of timestamp.json; unix time in seconds
 ROOT_FIELD = "x-skuscan"  # of root.json
+ETAG_DIGITS = 16
 EVENTS_PATH = "/api/v1/events"  # of the server: new generations are told there
+
+
+def etag_of(data: bytes) -> str:
+    """How the file that changes is named in HTTP. Short, since every poll says it; what is trusted is the signature."""
+    return hashlib.sha256(data).hexdigest()[:ETAG_DIGITS]
 
 
 @dataclass(frozen=True)

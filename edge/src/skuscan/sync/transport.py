@@ -6,7 +6,6 @@ bandwidth; never more bytes than allowed. What may pass by itself (no connection
 a pause of full jitter (M. Brooker 2015, "Exponential Backoff And Jitter") that is at least as long as Retry-After says.
 """
 
-import hashlib
 import ipaddress
 import random
 import threading
@@ -26,6 +25,7 @@ from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync.clock import skew_of
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.pools import pool_manager
+from skuscan.sync.repository_format import etag_of
 from skuscan.sync.throttle import BURST_SECONDS, Throttle
 
 VERSION = version("skuscan")
@@ -143,10 +143,10 @@ class Transport:
     def get_unless_same(self, url: str, max_bytes: int, known: bytes) -> bytes:
         """Fetch a small file, one attempt; `known` when the server says that this is it still. As `get_once`.
 
-        A skuscan server names what changes by its SHA-256 in its ETag. Another web server sends the file again.
+        A skuscan server names what changes by its digest in its ETag. Another web server sends the file again.
         """
         try:
-            etag = hashlib.sha256(known).hexdigest()
+            etag = etag_of(known)
             return self._read("GET", url, max_bytes, {"If-None-Match": f'"{etag}"'}, None)
         except StatusError as error:
             if error.status != HTTPStatus.NOT_MODIFIED:

@@ -8,7 +8,6 @@ since assortments share them and their names cannot be guessed. Then only this p
 that asks it first.
 """
 
-import hashlib
 import re
 from pathlib import Path
 from typing import cast
@@ -17,6 +16,7 @@ from apiflask import APIBlueprint
 from flask import Response, request, send_file
 
 from skuscan.proto.catalogue_pb2 import FileRef
+from skuscan.sync.repository_format import etag_of
 from skuscan_server.api.context import asking_device, services
 from skuscan_server.errors import ForbiddenError, NotFoundError
 
@@ -89,16 +89,16 @@ def _send(path: Path, mimetype: str, etag: str | None, cache: str) -> Response:
 
 
 def _send_changing(path: Path) -> Response:
-    """A small JSON file that changes under one name. Its ETag is its SHA-256: who has it needs no other note of it."""
+    """A small JSON file that changes under one name. Its ETag follows from it: who has it needs no other note."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise _not_found() from error
     response = Response(data, mimetype="application/json")
-    response.set_etag(hashlib.sha256(data).hexdigest())
+    response.set_etag(etag_of(data))
     response.headers["Cache-Control"] = REVALIDATE
     return cast(Response, response.make_conditional(request))
 
 
 def _not_found() -> NotFoundError:
-    return NotFoundError("the file is published", "another name")
+    return NotFoundError("the file is published", "none")  # short: every poll asks for a next root
