@@ -4,8 +4,9 @@ import importlib.resources
 from pathlib import Path
 
 RELEASED = "efficientnet-lite0-products"  # in use where nobody names another
+CLEAN = "efficientnet-lite0-products-clean"  # trained on pictures with a stated licence alone
 
 
-def released_folder() -> Path:
-    """The folder of the model that is in use where nobody names another."""
-    return Path(str(importlib.resources.files(__name__))) / RELEASED
+def released_folder(name: str = RELEASED) -> Path:
+    """The folder of a released model; by default of the one that is in use where nobody names another."""
+    return Path(str(importlib.resources.files(__name__))) / name

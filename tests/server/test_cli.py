@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from skuscan.sync.token import EnrolToken
+from skuscan_models.artifacts import CLEAN
 from skuscan_server import cli
 from skuscan_server.services import Services
 
@@ -96,3 +97,10 @@ def test_a_server_that_was_not_set_up_says_so(tmp_path: Path, monkeypatch: pytes
         cli.main()
     assert end.value.code == 2
     assert "run `skuscan-server init`" in capsys.readouterr().err
+
+
+def test_a_released_model_is_set_by_its_name(run: Callable[..., Any]) -> None:
+    result = run("model", "set", CLEAN, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(run("model", "show", "--json").output)["name"] == CLEAN
+    assert run("model", "set", "efficientnet").exit_code == 2
