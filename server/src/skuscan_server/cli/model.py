@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from skuscan.cli.options import echo_json, json_option
 from skuscan.proto.bundle_pb2 import Manifest
+from skuscan_models.artifacts import CLEAN, RELEASED, released_folder
 from skuscan_server.builder.state import last_publication
 from skuscan_server.cli.common import actor, progress_bar, services_of
 from skuscan_server.db.models import Assortment
@@ -15,6 +16,17 @@ from skuscan_server.models import published_digest
 from skuscan_server.services import Services
 
 SPACE_DIGITS = 16  # hex digits of a feature space that people are shown
+
+
+class ModelFolder(click.Path):
+    """A folder, or the name of a released model."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The folder."""
+        return super().convert(released_folder(value) if value in (RELEASED, CLEAN) else value, param, ctx)
 
 
 @click.group("model")
@@ -43,11 +55,11 @@ def show(ctx: click.Context, as_json: bool) -> None:
 
 
 @command.command("set")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=ModelFolder())
 @json_option
 @click.pass_context
 def set_(ctx: click.Context, folder: Path, as_json: bool) -> None:
-    """Take another model into use: an artefact's folder, of which a copy is kept.
+    """Take another model into use: an artefact's folder, of which a copy is kept, or the name of a released model.
 
     The features of all reference pictures are computed first; until they are finished, and when this is stopped, the
     model before stays in use. Run it again to go on. Then the scheduler, or `publish`, signs a generation of every
@@ -57,6 +69,7 @@ def set_(ctx: click.Context, folder: Path, as_json: bool) -> None:
     \b
     Example:
       skuscan-server model set build/artifacts/finetuned
+      skuscan-server model set efficientnet-lite0-products-clean
       skuscan-server publish
     """
     services = services_of(ctx)
