@@ -58,6 +58,7 @@ bench: $(ENV)  ## the benchmarks that need no real pictures
 
 faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes (SHARE=0.1: a tenth)
 	SKUSCAN_FAULTS=$(SHARE) $(BIN)/python -m pytest tests/faults
+	test $(SHARE) != 1 || $(BIN)/python -m tools.guarantee_figures
 
 second-env: $(ENV)  ## the edge tests again, with tflite-runtime 2.14, numpy 1 and OpenCV 4.11
 	$(BIN)/python tools/second_environment.py

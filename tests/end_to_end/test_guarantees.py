@@ -1,9 +1,12 @@
 """Every promise has a test that would falsify it."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
+
+from tools.guarantee_figures import PAGE, RESULTS, rendered
 
 PROMISES = {f"G{number}" for number in range(1, 27)}
 
@@ -31,3 +34,13 @@ def test_every_promise_has_a_test(kept: set[str]) -> None:
 
 def test_no_test_carries_a_promise_that_is_not_made(kept: set[str]) -> None:
     assert sorted(kept - PROMISES) == []
+
+
+def test_the_page_of_promises_shows_the_figures_of_the_results() -> None:
+    page = PAGE.read_text()
+    assert page == rendered(page, json.loads(RESULTS.read_text()))
+
+
+def test_the_page_of_promises_names_each_of_them() -> None:
+    rows = [line.split("|")[1].strip() for line in PAGE.read_text().splitlines() if line.startswith("| G")]
+    assert set(rows) == PROMISES
