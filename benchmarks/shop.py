@@ -50,7 +50,7 @@ class Shop:
             self.store.blobs.put(path.read_bytes())
         self.model = model.artifact.SerializeToString(deterministic=True)
         self.photo = _jpeg(folder)
-        vector = Embedder.open(model, RuntimeOptions()).embed(load_picture(self.photo))
+        vector = Embedder.open(model, RuntimeOptions()).embed_reference(load_picture(self.photo))
         self._probe = Probe(
             picture=self.store.blobs.put(self.photo), sku="sku-000000", embedding=quantize(vector).tobytes()
         )

@@ -56,6 +56,8 @@ PICTURE_KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("P", "GIF", {}),
 )
 
+LARGEST = 1 << 20  # bytes that a frame unpacks to before it is mutated
+
 
 def _points(count: int) -> Keypoints:
     rng = np.random.default_rng(count)
@@ -107,9 +109,15 @@ def _segment() -> Reader:
     """The digest is that of the mutated file: a signed segment may be as wrong as its signer likes."""
     decompress, compress = zstandard.ZstdDecompressor(), zstandard.ZstdCompressor(write_checksum=True)
 
+    def unpacked(data: bytes) -> bytes:
+        """Raises ZstdError; the library would make room for whatever a frame says."""
+        if zstandard.get_frame_parameters(data).content_size > LARGEST:
+            raise zstandard.ZstdError("too large")
+        return decompress.decompress(data)
+
     def read(data: bytes) -> object:
         try:
-            content = Segment.FromString(decompress.decompress(data, max_output_size=1 << 20))
+            content = Segment.FromString(unpacked(data))
         except (zstandard.ZstdError, DecodeError):
             content = Segment(kind=RECORD_KIND_PRODUCT, records=[b""])
         try:
@@ -129,8 +137,7 @@ def _segment() -> Reader:
 
     def envelop(data: bytes) -> bytes:
         try:
-            frame = zstandard.get_frame_parameters(data)
-            raw = bytearray(decompress.decompress(data, max_output_size=min(frame.content_size, 1 << 20)))
+            raw = bytearray(unpacked(data))
         except zstandard.ZstdError:
             raw = bytearray(data)
         rng = np.random.default_rng(len(data))
