@@ -9,7 +9,6 @@ import math
 import os
 import platform
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.fault_bench.http import Server
+from tools.fault_bench.serving import serving_folders
 
 RESULTS = "benchmarks/results/faults.json"
 PARTIAL_RESULTS = "build/faults.json"
@@ -86,18 +86,5 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[Path], Server]]:
     """Serves folders on loopback until the file's tests are over."""
-    running: list[tuple[Server, threading.Thread]] = []
-
-    def start(root: Path) -> Server:
-        server = Server(root)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        running.append((server, thread))
-        return server
-
-    yield start
-    for server, thread in running:
-        server.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving_folders() as start:
+        yield start

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -35,6 +34,7 @@ from skuscan_server.config import ServerConfig
 from skuscan_server.db import schema
 from skuscan_server.db.session import Database
 from skuscan_server.services import Services
+from tools.fault_bench.serving import serving
 
 PictureMaker = Callable[..., bytes]
 
@@ -243,9 +243,5 @@ def client(services: Services) -> Any:
 def url(services: Services) -> Iterator[str]:
     """The server, on loopback."""
     server = make_server("127.0.0.1", 0, create_app(services.config), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield f"http://127.0.0.1:{server.server_port}"

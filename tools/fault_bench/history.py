@@ -64,8 +64,8 @@ def identity_at(server: Server, site: Site) -> DeviceIdentity:
         device_token="secret",
         assortment=site.assortment,
         root_sha256=site.repository.root_sha256(),
-        metadata_url=f"/tuf/{ASSORTMENT}/metadata",
-        targets_url=f"/tuf/{ASSORTMENT}/targets",
+        metadata_url=f"/tuf/{site.assortment}/metadata",
+        targets_url=f"/tuf/{site.assortment}/targets",
         blobs_url="/blobs/sha256",
     )
 

@@ -1,12 +1,13 @@
 """The real web application on loopback, which goes away and comes back at the same address."""
 
-import threading
+from contextlib import ExitStack
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from skuscan_server.app import create_app
 from skuscan_server.config import ServerConfig
 from skuscan_server.services import Services
+from tools.fault_bench.serving import serving
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,7 +35,7 @@ class Web:
         self.services = Services(config)
         self._port = 0
         self._server: BaseWSGIServer | None = None
-        self._thread: threading.Thread | None = None
+        self._running = ExitStack()
 
     def __enter__(self) -> "Web":
         return self
@@ -59,13 +60,9 @@ class Web:
             app = create_app(self._config)
             self._server = make_server(LOOPBACK, self._port, app, threaded=True, request_handler=_Quiet)
             self._port = self._server.server_port
-            self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-            self._thread.start()
+            self._running.enter_context(serving(self._server))
 
     def stop(self) -> None:
         """Be gone: connections are refused."""
-        if self._server is not None and self._thread is not None:
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
-            self._server = self._thread = None
+        self._running.close()
+        self._server = None

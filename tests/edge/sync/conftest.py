@@ -19,6 +19,7 @@ from skuscan.sync.token import EnrolToken
 from skuscan.sync.transport import Transport
 from skuscan.sync.trust import TrustedMetadata
 from skuscan_server.keys import KeyFolder, init_keys
+from tools.fault_bench.history import identity_at
 from tools.fault_bench.site import ASSORTMENT, Clock, Site
 
 DEADLINE_SECONDS = 60.0  # s
@@ -99,13 +100,9 @@ def transport(options: SyncOptions) -> Transport:
 
 @pytest.fixture
 def identity(site: Site, server) -> DeviceIdentity:
-    return DeviceIdentity(
-        server_url=server.url,
-        device_id="kiosk-1",
-        device_token="secret",
-        assortment=site.assortment,
-        root_sha256=site.repository.root_sha256(),
-        metadata_url=f"/tuf/{site.assortment}/metadata",
+    """Its addresses are of every kind: from the root, from here, and whole."""
+    return replace(
+        identity_at(server, site),
         targets_url=f"tuf/{site.assortment}/targets/",
         blobs_url=f"{server.url}/blobs/sha256",
     )

@@ -15,6 +15,7 @@ from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync import sync_once
 from skuscan.sync.transport import Transport
 from tools.fault_bench.http import Server
+from tools.fault_bench.serving import serving
 
 CONTENT = b"over TLS"
 PIECE = 65_536  # bytes
@@ -133,11 +134,8 @@ def tunnel() -> Iterator[ThreadingTCPServer]:
     with ThreadingTCPServer(("127.0.0.1", 0), Tunnel) as proxy:
         proxy.daemon_threads = True
         proxy.asked = []
-        thread = threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield proxy
-        proxy.shutdown()
-        thread.join()
+        with serving(proxy):
+            yield proxy
 
 
 def test_a_proxy_carries_tls_and_sees_no_more_than_the_host(https: Shop, tunnel, options) -> None:
