@@ -24,7 +24,7 @@ from skuscan.catalogue import Catalogue
 from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.quality import ReferenceQuality
-from skuscan_server.builder.publish import Published, Publisher, PublishOptions
+from skuscan_server.builder.publish import Published
 from skuscan_server.catalogue.assortments import DEFAULT
 from skuscan_server.catalogue.products import count_changes
 from skuscan_server.config import ServerConfig
@@ -127,25 +127,8 @@ class BigCatalogue:
 
     def publish(self, force: str = "") -> Published | None:
         """Publish the default assortment as the server does, but with the model's own decision. See `Publisher`."""
-        services, config = self.services, self.services.config
-        options = PublishOptions(
-            annoy_trees=config.annoy_trees,
-            probes=config.probes,
-            false_accept_rate=config.false_accept_rate,
-            compaction_share=config.compaction_share,
-            compaction_segments=config.compaction_segments,
-            feature_batch=config.feature_batch,
-            lease=config.lease,
-        )
-        publisher = Publisher(
-            services.database,
-            services.models.in_use(),
-            services.pictures,
-            config.published,
-            services.work,
-            _model_s_own,
-            options,
-        )
+        services = self.services
+        publisher = services.publisher(services.models.in_use(), _model_s_own)
         with services.pool() as pool:
             return publisher.publish(DEFAULT, services.repository(DEFAULT), pool, force=force)
 

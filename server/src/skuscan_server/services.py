@@ -15,6 +15,7 @@ from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
 from skuscan_server.access.operators import Role, create_api_key
 from skuscan_server.access.rate import RateLimit
+from skuscan_server.builder.fit import Fit
 from skuscan_server.builder.pairs import PairOptions
 from skuscan_server.builder.prepare import Progress
 from skuscan_server.builder.publish import BLOBS, Published, Publisher, PublishOptions
@@ -180,27 +181,8 @@ class Services:
         """Publish what changed in an assortment, with the model in use, see `Publisher.publish`."""
         from skuscan_server.calibration import calibrate  # scikit-learn takes a second to import
 
-        config, folder = self.config, self.models.in_use()
-        model = self._open(folder)
-        options = PublishOptions(
-            annoy_trees=config.annoy_trees,
-            probes=config.probes,
-            false_accept_rate=config.false_accept_rate,
-            compaction_share=config.compaction_share,
-            compaction_segments=config.compaction_segments,
-            feature_batch=config.feature_batch,
-            lease=config.lease,
-        )
-        publisher = Publisher(
-            self.database,
-            folder,
-            self.pictures,
-            config.published,
-            self._work(model),
-            calibrate,
-            options,
-            lambda: self.models.in_use() == folder,
-        )
+        folder = self.models.in_use()
+        publisher = self.publisher(folder, calibrate)
         with self.database.read() as session:
             find_assortment(session, assortment)
         started = time.monotonic()
@@ -210,8 +192,30 @@ class Services:
             )
         if published is not None:
             self.metrics.time_publication(published.kind, time.monotonic() - started)
-        self._neighbours(model).refresh()  # pictures that came over the API were measured just now
+        self._neighbours(self._open(folder)).refresh()  # pictures that came over the API were measured just now
         return published
+
+    def publisher(self, model_folder: Path, fit: Fit) -> Publisher:
+        """What publishes with a model, as long as it is the one in use, and with the decision that `fit` makes."""
+        config = self.config
+        return Publisher(
+            self.database,
+            model_folder,
+            self.pictures,
+            config.published,
+            self._work(self._open(model_folder)),
+            fit,
+            PublishOptions(
+                annoy_trees=config.annoy_trees,
+                probes=config.probes,
+                false_accept_rate=config.false_accept_rate,
+                compaction_share=config.compaction_share,
+                compaction_segments=config.compaction_segments,
+                feature_batch=config.feature_batch,
+                lease=config.lease,
+            ),
+            lambda: self.models.in_use() == model_folder,
+        )
 
     def set_model(self, source: Path, actor: str, progress: Progress = lambda *_: None) -> ModelChange:
         """Take another model into use: every assortment is published with it next.

@@ -118,7 +118,7 @@ class Publisher:
         work: FinishedWork,
         fit: Fit,
         options: PublishOptions,
-        is_in_use: Callable[[], bool] = lambda: True,
+        is_in_use: Callable[[], bool],
     ) -> None:
         self._database = database
         self._model_folder = model_folder
