@@ -149,8 +149,7 @@ def _heal(world: World, store: Path) -> bool:
     """The daily sweep, which fetches again what it takes out; whether it found anything."""
     opened = Store.open(store)
     source = bundle_source(world.published(LIVE), opened.identity.assortment, OPTIONS.limits)
-    Sync(opened, OPTIONS, answers, lambda done, total: None, source).heal()
-    return any(event["event"] in ("damaged", "repaired") for event in opened.journal.last(2))
+    return bool(Sync(opened, OPTIONS, answers, lambda done, total: None, source).heal().done)
 
 
 def _same(seen: Known, right: Known) -> bool:

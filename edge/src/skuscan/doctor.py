@@ -26,8 +26,6 @@ from skuscan.sync.transport import Transport, absolute_url
 FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
 STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look
 CLOCK_SLACK_S = 300  # s by which this clock may be behind the publication it holds
-JOURNAL_LINES = 20  # looked at for what a sweep did
-REPAIRS = ("damaged", "repaired")  # the journal's events of it
 HEALTH_PATH = "healthz"
 LEAST_PROBE_COSINE = 0.99  # between what was published and what this device computes
 
@@ -80,14 +78,12 @@ def _guarded(check: str, run: Callable[[], Finding]) -> Finding:
 
 def _files(store: Store, options: SyncOptions) -> Finding:
     """Every file, read. What is damaged is made again from what is here, else fetched."""
-    started = time.time() * 1000
-    lost = heal(store, options)
-    mended = [e for e in store.journal.last(JOURNAL_LINES) if e["unix_ms"] >= started and e["event"] in REPAIRS]
-    if lost:
+    healed = heal(store, options)
+    if healed.lost:
         advice = "run `skuscan sync` when the server is there; until then the previous generation answers"
-        return Finding("files", "failure", f"{len(lost)} damaged files are missing", advice)
-    if mended:
-        what = "; ".join(f"{event['event']} {event['generation']} {event['reason']}" for event in mended)
+        return Finding("files", "failure", f"{len(healed.lost)} damaged files are missing", advice)
+    if healed.done:
+        what = "; ".join(healed.done)
         return Finding("files", "warning", f"damage was repaired: {what}", "if it comes again, replace the medium")
     return Finding("files", "ok", "every file has the SHA-256 that it was stored with")
 

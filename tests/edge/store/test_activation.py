@@ -151,10 +151,11 @@ def test_preparing_twice_builds_once(two, pass_probes):
     assert (store.folder(2) / "contents.json").stat().st_ino == made
 
 
-def test_one_process_writes_at_a_time(two):
+def test_one_process_writes_at_a_time(two, monkeypatch):
     store, second = two
-    with Store.open(store.path).lock, pytest.raises(StoreError, match="one process writes"):
-        second.deliver(store)
+    monkeypatch.setattr("skuscan.store.store.LOCK_PATIENCE", 0.0)
+    with store.lock, pytest.raises(StoreError, match="one process writes"):
+        second.deliver(Store.open(store.path))
     assert second.deliver(store) == 2
 
 

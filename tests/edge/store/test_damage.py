@@ -165,6 +165,28 @@ def test_a_fallback_gives_way_to_an_activation_that_came_first(two, publisher, p
     assert store.read_current().degraded == ""
 
 
+def test_a_reader_that_activations_overtook_takes_no_lock(two, publisher, pass_probes, monkeypatch):
+    """Or an update would find the store locked, though nothing is damaged."""
+    store, second = two
+    reader = Store.open(store.path)
+    read_current = reader.read_current
+
+    def then_activate():
+        seen = read_current()
+        monkeypatch.setattr(reader, "read_current", read_current)
+        for generation in (second, publisher.rebase()):
+            store.activate(generation.deliver(store), pass_probes)
+        store.collect_garbage()
+        return seen
+
+    def refuse(seconds):
+        raise AssertionError("a reader takes the lock")
+
+    monkeypatch.setattr(reader, "read_current", then_activate)
+    monkeypatch.setattr(reader.lock, "_acquire", refuse)
+    assert reader.open_generation().number == 3
+
+
 def exchange(one, other):
     mine, others = one.read_bytes(), other.read_bytes()
     one.unlink()

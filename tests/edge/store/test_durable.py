@@ -142,10 +142,34 @@ def test_a_lock_has_one_holder_among_processes_and_is_free_when_that_one_dies(tm
         [sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(StoreError, match="one process writes"), Disk().lock(path):
+        with pytest.raises(StoreError, match=f"locked by process {holder.pid}"), Disk().lock(path):
             pass
         holder.kill()
     with Disk().lock(path):
+        pass
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_lock_is_waited_for_by_another_thread_or_another_opener(again, tmp_path):
+    held = Disk().lock(tmp_path / "lock", patience=20.0)
+    wanted = held if again else Disk().lock(tmp_path / "lock", patience=20.0)
+    begun, got = threading.Event(), []
+
+    def wait_for_it():
+        begun.set()
+        with wanted:
+            got.append(True)
+
+    with held:
+        waiting = threading.Thread(target=wait_for_it)
+        waiting.start()
+        assert begun.wait(20)
+        with pytest.raises(StoreError, match="one process writes"), Disk().lock(tmp_path / "lock").at_once():
+            pass
+        assert got == []
+    waiting.join(20)
+    assert got == [True]
+    with wanted.at_once(), wanted:
         pass
 
 

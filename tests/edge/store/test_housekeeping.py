@@ -57,10 +57,10 @@ def test_cleaning_removes_what_killed_processes_left(two):
 def test_a_sweep_removes_damaged_blobs_and_names_them(two, pass_probes, flip):
     store, second = two
     store.activate(second.deliver(store), pass_probes)
-    assert store.sweep() == []
+    assert store.sweep().lost == []
     segment = store.open_generation().manifest.base_segments[0].file
     flip(store.blobs.path(segment))
-    assert store.sweep() == [segment]
+    assert store.sweep().lost == [segment]
     assert not store.blobs.has(segment)
     assert store.open_generation().number == 2
 
@@ -77,7 +77,7 @@ def test_a_sweep_repairs_records_and_readers_notice(two):
     with pytest.raises(StoreError, match="damaged"):
         [held.reference(row) for row in range(6)]
     assert reader.is_current(held)
-    assert store.sweep() == []
+    assert store.sweep().lost == []
     assert not reader.is_current(held)
     repaired = reader.open_generation()
     assert reader.is_current(repaired)

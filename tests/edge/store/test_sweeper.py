@@ -73,6 +73,24 @@ def test_a_sweep_that_another_process_is_in_the_way_of_comes_later(live, monkeyp
     sweeper.stop()
 
 
+def test_an_update_need_not_wait_for_a_sweep_and_is_no_damage_to_it(two, publisher, pass_probes, monkeypatch):
+    live, second = two
+    monkeypatch.setattr("skuscan.store.store.LOCK_PATIENCE", 0.0)
+    writer, is_intact = type(live).open(live.path), live.blobs.is_intact
+
+    def update_first(ref):
+        monkeypatch.setattr(live.blobs, "is_intact", is_intact)
+        for generation in (second, publisher.rebase()):
+            writer.activate(generation.deliver(writer), pass_probes)
+        writer.collect_garbage()
+        return is_intact(ref)
+
+    monkeypatch.setattr(live.blobs, "is_intact", update_first)
+    swept = live.sweep()
+    assert (swept.lost, swept.done) == ([], [])
+    assert live.current() == 3
+
+
 @pytest.mark.guarantee("G11")
 def test_a_mapped_file_that_is_cut_ends_no_process(live):
     whole = int(live.open_generation().base_embeddings.astype(int).sum())
@@ -88,7 +106,7 @@ def test_what_a_sweep_took_out_is_named_until_it_is_back(live):
     content = blob.read_bytes()
     blob.write_bytes(bytes(len(content)))
     assert live.lost() == []  # nothing was read yet
-    (found,) = live.sweep()
+    (found,) = live.sweep().lost
     assert live.lost() == [found]
     live.blobs.put(content)
     assert live.lost() == []

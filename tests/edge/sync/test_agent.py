@@ -280,9 +280,10 @@ def test_the_server_is_told_what_is_live(synced, site, server, options, pass_pro
     assert report["runtime"].startswith(("ai-edge-litert ", "tflite-runtime "))
 
 
-def test_two_syncs_at_once_are_one(synced, options, pass_probes):
-    with Store.open(synced.path).lock, pytest.raises(StoreError, match="one process writes"):
-        sync_once(synced, options, pass_probes)
+def test_two_syncs_at_once_are_one(synced, options, pass_probes, monkeypatch):
+    monkeypatch.setattr("skuscan.store.store.LOCK_PATIENCE", 0.0)
+    with synced.lock, pytest.raises(StoreError, match="one process writes"):
+        sync_once(Store.open(synced.path), options, pass_probes)
 
 
 def test_progress_is_told(site, server, store, options, pass_probes):

@@ -70,7 +70,7 @@ def test_what_a_sweep_took_out_comes_back_with_the_next_sync_though_nothing_is_n
     blob = largest_blob(synced)
     good = blob.read_bytes()
     blob.write_bytes(bytes(len(good)))
-    assert len(synced.sweep()) == 1
+    assert len(synced.sweep().lost) == 1
     assert not blob.exists()
     assert sync_once(synced, options, pass_probes).state == "unchanged"
     assert blob.read_bytes() == good
@@ -81,7 +81,7 @@ def test_blobs_and_what_was_made_of_them_are_healed_together(synced, options):
     blob, table = largest_blob(synced), synced.folder(1) / "base/reference.table"
     blob.write_bytes(b"damaged")
     table.write_bytes(b"damaged")
-    assert heal(synced, options) == []
+    assert heal(synced, options).lost == []
     assert synced.open_generation().state_digest() == synced.open_generation().manifest.state_digest
     assert not synced.open_generation().degraded
 

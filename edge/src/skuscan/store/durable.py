@@ -16,6 +16,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ TEMPORARY_PREFIX = ".tmp-"
 PUBLIC_MODE = 0o644
 PRIVATE_MODE = 0o600
 BLOCK_BYTES = 1 << 20  # one write call; also what is hashed at a time
+_LOCK_LOOK_SECONDS = 0.02  # s, between two looks at whether a lock is free
 _NO_HARD_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 _PLAIN_WORDS = {
     errno.ENOSPC: ("the disk has room", "free some space"),
@@ -137,9 +139,9 @@ class Disk:
             else:
                 self._sync_folder(target.parent)
 
-    def lock(self, path: Path) -> "Lock":
-        """The lock that a file stands for; taken when it is entered."""
-        return Lock(path)
+    def lock(self, path: Path, patience: float = 0.0) -> "Lock":
+        """The lock that a file stands for; taken when it is entered, within `patience` seconds."""
+        return Lock(path, patience)
 
     def _write_new(self, path: Path, blocks: Iterable[bytes], mode: int) -> FileRef:
         digest, length = hashlib.sha256(), 0
@@ -179,50 +181,88 @@ class Disk:
 class Lock:
     """One holder among all processes and threads (flock), released by the kernel when its process ends.
 
-    It may be entered again by the thread that holds it. Another holder gives StoreError at once: nobody waits.
+    It may be entered again by the thread that holds it. Another holder is waited for, and then named by a StoreError.
+
+    Args:
+        path: The file; it says which process holds the lock, or held it last.
+        patience: Seconds to wait for another holder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience: float = 0.0) -> None:
         self._path = path
+        self._patience = patience
         self._thread = threading.RLock()
         self._descriptor = -1
         self._depth = 0
 
     def __enter__(self) -> "Lock":
-        if not self._thread.acquire(blocking=False):
-            raise self._taken()
-        try:
-            if self._depth == 0:
-                self._take()
-            self._depth += 1
-        except BaseException:
-            self._thread.release()
-            raise
+        self._acquire(self._patience)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._release()
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Hold it without waiting: for a reader, which can go on otherwise. Raises StoreError when it is taken."""
+        self._acquire(0.0)
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _acquire(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        if not self._thread.acquire(timeout=seconds):
+            raise self._taken()
+        try:
+            if self._depth == 0:
+                self._descriptor = self._take(deadline)
+            self._depth += 1
+        except BaseException:
+            self._thread.release()
+            raise
+
+    def _take(self, deadline: float) -> int:
+        with _plainly(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PUBLIC_MODE)
+            try:
+                while not _try_lock(descriptor):
+                    if time.monotonic() >= deadline:
+                        raise self._taken()
+                    time.sleep(_LOCK_LOOK_SECONDS)
+                with contextlib.suppress(OSError):  # a full disk: then the holder has no name
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            except BaseException:
+                os.close(descriptor)
+                raise
+            return descriptor
+
+    def _release(self) -> None:
         self._depth -= 1
         if self._depth == 0:
             os.close(self._descriptor)
         self._thread.release()
 
-    def _take(self) -> None:
-        with _plainly(self._path):
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PUBLIC_MODE)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(descriptor)
-                raise self._taken() from None
-            except OSError:
-                os.close(descriptor)
-                raise
-            self._descriptor = descriptor
-
     def _taken(self) -> StoreError:
-        return StoreError("one process writes at a time", f"{self._path} is locked", "let the other one finish")
+        try:
+            holder = f"process {self._path.read_text() or 'unknown'}"
+        except (OSError, UnicodeDecodeError):
+            holder = "another one"
+        return StoreError(
+            "one process writes at a time", f"{self._path} is locked by {holder}", "let the other one finish"
+        )
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 DISK = Disk()

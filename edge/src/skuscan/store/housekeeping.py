@@ -61,6 +61,19 @@ class StoreStatus:
     journal: list[dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep came to.
+
+    Attributes:
+        lost: Blobs that are not here and must be fetched again; damaged ones were removed.
+        done: What was done about damage, in words; empty: every file was whole.
+    """
+
+    lost: list[FileRef]
+    done: list[str]
+
+
 def status(store: "Store") -> StoreStatus:
     """See `Store.status`."""
     generation: Generation | None = None
@@ -142,22 +155,39 @@ def lost(store: "Store") -> list[FileRef]:
     return [ref for ref in needed if not store.blobs.has(ref)]
 
 
-def sweep(store: "Store") -> list[FileRef]:
+def sweep(store: "Store") -> Swept:
     """See `Store.sweep`."""
-    store.keep_identity()
+    with store.lock:
+        store.keep_identity()
+        write_checked(store.disk, store.path / SWEPT_FILE, {"unix_s": time.time()})
     current = store.read_current()
-    write_checked(store.disk, store.path / SWEPT_FILE, {"unix_s": time.time()})
+    names = current.names() if current else []
+    needed = {ref.sha256: ref for name in names for ref in _needed_files(store, name)}
+    blobs = {sha256 for sha256, ref in needed.items() if not store.blobs.is_intact(ref)}
+    folders = [name for name in names if not _folder_is_intact(store, name)]
+    if not blobs and not folders:
+        return Swept([], [])
+    with store.lock:
+        return _repair(store, blobs, folders)
+
+
+def _repair(store: "Store", blobs: set[bytes], folders: list[GenerationName]) -> Swept:
+    """What looked damaged is looked at again: it was perhaps not, but cleaned away after an update."""
+    current = store.read_current()
     lost: dict[bytes, FileRef] = {}
+    events = []
     for name in current.names() if current else []:
         for ref in _needed_files(store, name):
-            if not store.blobs.is_intact(ref):
+            if ref.sha256 in blobs - lost.keys() and not store.blobs.is_intact(ref):
                 store.blobs.remove(ref)
                 store.journal.note("damaged", name.number, str(store.blobs.path(ref)))
+                events.append(f"a file of generation {name.number} was missing or damaged")
                 lost[ref.sha256] = ref
-        if not _folder_is_intact(store, name):
+        if name in folders and not _folder_is_intact(store, name):
             with contextlib.suppress(SkuscanError):
                 store.repair(name, "the sweep found damage")
-    return list(lost.values())
+                events.append(f"generation {name.number} was made again")
+    return Swept(list(lost.values()), events)
 
 
 def _needed_files(store: "Store", name: GenerationName) -> Iterator[FileRef]:

@@ -11,8 +11,9 @@ An update, by the one writer that holds the lock:
 3. `activate` puts the generation on trial. When its probes answer right, `floor` is raised and then CURRENT is
    replaced, in one rename: only now is it live. Otherwise the generation is rejected and nothing has changed.
 
-Readers take no lock. They look at CURRENT between two scans, and keep what they have opened. A live generation that is
-found damaged at opening is made again from its blobs; failing that, the previous one answers and says so.
+Readers look at CURRENT between two scans, and keep what they have opened. A live generation that is found damaged at
+opening is made again from its blobs; failing that, the previous one answers and says so. Only for that does a reader
+take the lock, and it never waits for it; a writer waits for a reader.
 """
 
 import contextlib
@@ -38,6 +39,7 @@ from skuscan.store.trials import Trials
 FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
 IDENTITY_FILES = ("identity.json", "identity.copy.json")  # without either, somebody must enrol the device again
 SETTINGS_FILE = "settings.json"
+LOCK_PATIENCE = 5.0  # s, that a writer waits for another one, such as a sweep or a reader that repairs
 _OPEN_ATTEMPTS = 3  # another process may activate and clean up between reading CURRENT and opening
 
 
@@ -59,7 +61,7 @@ class Store:
         self.identity = identity
         self.disk = disk
         self.blobs = BlobFolder(path / "blobs", disk)
-        self.lock = disk.lock(path / "lock")
+        self.lock = disk.lock(path / "lock", LOCK_PATIENCE)
         self.journal = Journal(path / "journal.jsonl", disk)
         self.trials = Trials(path / "trial", disk)
         self._answering: tuple[object, int | None] | None = None  # CURRENT's signature, and what answers by it
@@ -247,17 +249,15 @@ class Store:
             return True
         return not 0 <= since < seconds  # a clock that went back says nothing
 
-    def sweep(self) -> list[FileRef]:
+    def sweep(self) -> housekeeping.Swept:
         """Read every file of the live and the previous generation and repair what can be repaired here.
 
-        Returns:
-            Blobs that must be fetched again and adopted; damaged ones were removed.
+        The lock is held for what is written, not while all is read.
 
         Raises:
             StoreError: Another process writes, or the disk fails.
         """
-        with self.lock:
-            return housekeeping.sweep(self)
+        return housekeeping.sweep(self)
 
     def status(self) -> housekeeping.StoreStatus:
         """How the store is. Never raises for damage: it says so."""
@@ -323,7 +323,7 @@ class Store:
         try:
             return self._open(name.number, signature)
         except SkuscanError as damage:
-            with self.lock:
+            with self.lock.at_once():
                 self._remake(name, damage)
             return self._open(name.number, signature)
 
@@ -336,11 +336,14 @@ class Store:
         return numbers
 
     def _open_another(self, current: Current, signature: object, damage: SkuscanError) -> Generation | None:
-        """The live generation is damaged: made again if that can be, else the previous one.
+        """The live generation could not be opened: made again if that can be, else the previous one.
 
-        None: CURRENT has changed meanwhile, so that there is another one to look at.
+        None: CURRENT has changed meanwhile. There is another one to look at, and what could not be opened was perhaps
+        not damaged, but cleaned away.
         """
-        with contextlib.suppress(SkuscanError), self.lock:
+        if self._signature() != signature:
+            return None
+        with contextlib.suppress(SkuscanError), self.lock.at_once():
             if self._signature() != signature:
                 return None
             self.repair(current.live, damage)
@@ -349,9 +352,14 @@ class Store:
             return None
         if current.previous is None:
             raise damage
-        generation = self._open_or_remake(current.previous, signature)
+        try:
+            generation = self._open_or_remake(current.previous, signature)
+        except SkuscanError:
+            if self._signature() != signature:
+                return None
+            raise
         generation.degraded = f"generation {current.live.number} is damaged: {damage}"
-        with contextlib.suppress(StoreError), self.lock:
+        with contextlib.suppress(StoreError), self.lock.at_once():
             if self._signature() == signature:
                 self.write_current(Current(current.previous, None, generation.degraded))
                 generation.opened_by = self._signature()

@@ -40,7 +40,7 @@ class Sweeper:
         while not self._stop.wait(self._look_seconds):
             try:
                 if self._store.is_sweep_due(self._sweep_seconds):
-                    lost = self._store.sweep()
+                    lost = self._store.sweep().lost
                     if lost:
                         _log.warning("%d damaged files were taken out; the next sync fetches them again", len(lost))
             except SkuscanError as error:  # another process writes, or the store is read-only

@@ -33,6 +33,7 @@ from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store import Generation, Store
 from skuscan.store.budget import OverBudgetError
+from skuscan.store.housekeeping import Swept
 from skuscan.store.journal import MAX_TEXT
 from skuscan.store.room import BUDGET
 from skuscan.sync.clock import note_skew
@@ -134,7 +135,7 @@ def import_bundle(
     return Sync(store, options, probe, progress, source).run()
 
 
-def heal(store: Store, options: SyncOptions) -> list[FileRef]:
+def heal(store: Store, options: SyncOptions) -> Swept:
     """Read every file of a store and repair what is damaged, see `Sync.heal`."""
     return Sync(store, options, check_probes, _silent, server_source(store.identity, options, None)).heal()
 
@@ -207,25 +208,25 @@ class Sync:
         """Tell the server why nothing is taken from it: what was refused, or a clock that is wrong."""
         report(self._store, self._transport, self._offered, self._store.current() or 0, str(error))
 
-    def heal(self) -> list[FileRef]:
+    def heal(self) -> Swept:
         """Read everything, repair it from what is here, and fetch again what is not.
 
         Returns:
-            What could not be got. The previous generation answers, where it is whole.
+            What was done, and what could not be got. The previous generation answers, where it is whole.
 
         Raises:
             StoreError: Another process writes, or the disk fails.
         """
+        swept = self._store.sweep()
+        if not swept.lost:
+            return swept
         with self._store.lock:
-            lost = self._store.sweep()
-            if not lost:
-                return []
             try:
-                self._fetch_again(lost)
+                self._fetch_again(swept.lost)
             except SyncError as error:
                 log.warning("damaged files are fetched again at the next sync: %s", error)
-            self._store.sweep()
-            return [ref for ref in lost if not self._store.blobs.has(ref)]
+            again = self._store.sweep()
+        return Swept([ref for ref in swept.lost if not self._store.blobs.has(ref)], swept.done + again.done)
 
     def _mend(self) -> None:
         """Fetch what an earlier sweep took out, and derive again what was damaged with it."""
