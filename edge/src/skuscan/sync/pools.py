@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,12 @@ def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
 
     class Http(HTTPConnection):
         def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-            with _cut_after(self, seconds):
+            with _closed_on_failure(self), _cut_after(self, seconds):
                 return super().getresponse()
 
     class Https(HTTPSConnection):
         def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
-            with _cut_after(self, seconds):
+            with _closed_on_failure(self), _cut_after(self, seconds):
                 return super().getresponse()
 
     class HttpPool(HTTPConnectionPool):
@@ -66,6 +67,30 @@ def _watched_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Https
 
     return {"http": HttpPool, "https": HttpsPool}
+
+
+@contextmanager
+def _closed_on_failure(connection: HTTPConnection) -> Iterator[None]:
+    """Close an answer whose head is refused after it was read, such as one with two lengths.
+
+    A connection forgets an answer that is to be its last, and a socket stays open while an answer reads from it:
+    urllib3's error would leave it to the garbage collector.
+    """
+    begun: list[HTTPResponse] = []
+
+    def begin(*args: Any, **kwargs: Any) -> HTTPResponse:
+        begun.append(HTTPResponse(*args, **kwargs))
+        return begun[-1]
+
+    connection.response_class = begin  # type: ignore[assignment]  # it is only called
+    try:
+        yield
+    except BaseException:
+        for answer in begun:
+            answer.close()
+        raise
+    finally:
+        del connection.response_class
 
 
 @contextmanager
