@@ -19,8 +19,7 @@ from typing import Any
 import pytest
 
 from skuscan.store import DeviceIdentity, Store
-from skuscan_server.keys import KeyFolder
-from skuscan_server.repository import PublishedVersion, TufRepository
+from skuscan_server.published_metadata import PublishedMetadata, PublishedVersion
 from tools.fault_bench.model import write_model
 from tools.fault_bench.work import LEASE
 from tools.fault_bench.worker import Outcome, Worker
@@ -58,7 +57,7 @@ class Server:
         return outcome
 
     def version(self) -> PublishedVersion | None:
-        return TufRepository(self.data / "published", "default", KeyFolder(self.data / "keys")).live_version()
+        return PublishedMetadata(self.data / "published", "default").live_version()
 
     def prices_at(self, device: Path) -> dict[str, int]:
         """What a device gets that follows this server, by all checks of a sync: the state is the signed one."""

@@ -16,7 +16,8 @@ from skuscan_server import repository as repository_module
 from skuscan_server.ceremony import Ceremony
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import KeyFolder, init_keys
-from skuscan_server.repository import PublishedVersion, TufRepository
+from skuscan_server.published_metadata import PublishedVersion
+from skuscan_server.repository import TufRepository
 from tools.fault_bench.disks import Killed, KilledDisk
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)

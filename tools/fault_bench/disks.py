@@ -51,14 +51,15 @@ class Killed(BaseException):
 
 
 class KilledDisk(CountingDisk):
-    """Raises Killed before every call after the first `calls`."""
+    """Raises Killed before every call after the first `calls`, of any kind or of one ("rename", "unlink", ...)."""
 
-    def __init__(self, calls: int) -> None:
+    def __init__(self, calls: int, kind: str = "") -> None:
         super().__init__()
         self._allowed = calls
+        self._kind = kind
 
     def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
+        self.calls += self._kind in ("", call)
         if self.calls > self._allowed:
             raise Killed
 

@@ -37,7 +37,8 @@ from skuscan.sync.repository_format import (
     published_target_name,
 )
 from skuscan_server.errors import PublishError
-from skuscan_server.repository import PublishedVersion, TufRepository
+from skuscan_server.published_metadata import PublishedVersion
+from skuscan_server.repository import TufRepository
 from skuscan_server.signing import Role
 
 TAR_SUFFIX = ".tar"

@@ -13,15 +13,13 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
     Delegations,
-    Metadata,
     MetaFile,
     Root,
     Signed,
@@ -31,7 +29,6 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from skuscan.bundle.manifest import check_assortment
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.store.durable import DISK
 from skuscan.sync.repository_format import (
@@ -46,6 +43,7 @@ from skuscan.sync.repository_format import (
 )
 from skuscan_server.errors import PublishError
 from skuscan_server.keys import ROOT_THRESHOLD, KeyFolder
+from skuscan_server.published_metadata import Live, PublishedMetadata, PublishedVersion
 from skuscan_server.signing import USUAL_LIFETIMES, Lifetimes, Role, delegations_to, sign
 
 log = logging.getLogger(__name__)
@@ -53,53 +51,12 @@ log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
-@dataclass(frozen=True)
-class PublishedVersion:
-    """What `timestamp.json` stands for.
-
-    Attributes:
-        generation: Of the manifest.
-        timestamp, snapshot, targets, models: Versions of the metadata.
-    """
-
-    generation: int
-    timestamp: int
-    snapshot: int
-    targets: int
-    models: int
-
-
-@dataclass(frozen=True)
-class _Live:
-    """The signed parts that are live."""
-
-    timestamp: Timestamp
-    snapshot: Snapshot
-    targets: Targets
-    models: Targets
-
-    @property
-    def version(self) -> PublishedVersion:
-        generation = self.targets.targets[MANIFEST_TARGET].unrecognized_fields["custom"][GENERATION_FIELD]
-        return PublishedVersion(
-            generation, self.timestamp.version, self.snapshot.version, self.targets.version, self.models.version
-        )
-
-    def roles(self) -> dict[str, Signed]:
-        return {
-            Targets.type: self.targets,
-            MODELS_ROLE: self.models,
-            Snapshot.type: self.snapshot,
-            Timestamp.type: self.timestamp,
-        }
-
-
 def utc_now() -> datetime:
     """The time by which signatures are made."""
     return datetime.now(timezone.utc)
 
 
-class TufRepository:
+class TufRepository(PublishedMetadata):
     """The repository of one assortment.
 
     Args:
@@ -118,11 +75,7 @@ class TufRepository:
         clock: Clock = utc_now,
         lifetimes: Lifetimes = USUAL_LIFETIMES,
     ) -> None:
-        check_assortment(assortment)
-        self._folder = Path(published) / "tuf" / assortment
-        self.metadata = self._folder / "metadata"
-        self.targets = self._folder / "targets"
-        self._assortment = assortment
+        super().__init__(published, assortment)
         self._keys = keys
         self._clock = clock
         self._lifetimes = lifetimes
@@ -191,20 +144,11 @@ class TufRepository:
                 targets = self._stamped(targets, Targets.type)
             return self._write_over(live, targets, self._renewed_models(live.models))
 
-    def live_version(self) -> PublishedVersion | None:
-        """What devices get now; None before the first publication."""
-        live = self._live()
-        return live.version if live else None
-
     def metadata_files(self) -> dict[str, bytes]:
         """Every file of metadata, in one consistent state. Raises StoreError when somebody is signing."""
         with self._locked():
             names = (path.name for path in sorted(self.metadata.glob("*.json")))
             return {name: self._read(name) for name in names}
-
-    def root_sha256(self) -> str:
-        """The digest of 1.root.json in hex, which enrolment tokens carry. Raises PublishError before `create`."""
-        return hashlib.sha256(self._read("1.root.json")).hexdigest()
 
     def _first_root(self, like: "TufRepository | None") -> Root:
         root = Root(version=1, expires=self._clock() + self._lifetimes.root)
@@ -268,7 +212,7 @@ class TufRepository:
         log.warning("the signature of %s's model expires %s: bring the models key", self._assortment, models.expires)
         return models
 
-    def _write_over(self, live: _Live | None, targets: Targets, models: Targets) -> PublishedVersion:
+    def _write_over(self, live: Live | None, targets: Targets, models: Targets) -> PublishedVersion:
         """Write those of targets and models that are new, then the snapshot and the timestamp over them."""
         snapshot = live.snapshot if live else Snapshot(meta={})
         meta = dict(snapshot.meta)
@@ -281,7 +225,7 @@ class TufRepository:
             snapshot = self._stamped(Snapshot(meta=meta), Snapshot.type)
             snapshot_meta = self._write(snapshot, Snapshot.type)
         timestamp = self._timestamp_over(snapshot_meta, live.timestamp.version if live else 0)
-        return _Live(timestamp, snapshot, targets, models).version
+        return Live(timestamp, snapshot, targets, models).version
 
     def _timestamp_over(self, snapshot_meta: MetaFile, last_version: int) -> Timestamp:
         """Replace timestamp.json: the moment at which the new version is there."""
@@ -323,52 +267,11 @@ class TufRepository:
         DISK.write_file(self.targets / published_target_name(name, target.hashes["sha256"]), data)
         return target
 
-    def _live(self) -> _Live | None:
-        if not (self.metadata / "timestamp.json").exists():
-            return None
-        timestamp = self._load(Timestamp, "timestamp.json")
-        snapshot = self._load(Snapshot, f"{timestamp.snapshot_meta.version}.snapshot.json")
-        targets, models = (
-            self._load(Targets, f"{snapshot.meta[f'{role}.json'].version}.{role}.json")
-            for role in (Targets.type, MODELS_ROLE)
-        )
-        return _Live(timestamp, snapshot, targets, models)
-
-    def _root(self) -> Root:
-        version = 1
-        while self._root_path(version + 1).exists():
-            version += 1
-        return self._load(Root, f"{version}.root.json")
-
-    def _pins(self) -> RootPins:
-        return RootPins.read(self._root())
-
     def _delegations(self) -> Delegations:
         """What targets.json holds, as long as the root allows it: the model was signed by those keys."""
         live, pins = self._live(), self._pins()
         held = live.targets.delegations if live else None
         return held if held and pins.allow(held) else pins.newest()
-
-    def _load(self, kind: type[Role], name: str) -> Role:
-        try:
-            signed = Metadata.from_bytes(self._read(name)).signed
-        except RepositoryError as error:
-            raise PublishError("published metadata is readable", f"{name}: {error}", "restore it") from error
-        if not isinstance(signed, kind):
-            raise PublishError(f"{name} is of type {kind.type}", signed.type, "restore it")
-        return signed
-
-    def _read(self, name: str) -> bytes:
-        path = self.metadata / name
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise PublishError(
-                "the repository is there", f"{path}: {error.strerror}", "create or restore it"
-            ) from error
-
-    def _root_path(self, version: int) -> Path:
-        return self.metadata / f"{version}.root.json"
 
     def _is_old(self, signed: Signed, role: str) -> bool:
         return signed.expires - self._clock() < self._lifetime(role) / 2

@@ -33,7 +33,6 @@ from skuscan_server.key_office import KeyOffice
 from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.metrics import Metrics
 from skuscan_server.models import ModelShelf
-from skuscan_server.pruning.history import PublishedHistory
 from skuscan_server.pruning.prune import Pruner
 from skuscan_server.quality.nearest import NearOptions
 from skuscan_server.quality.neighbours import Neighbours
@@ -145,11 +144,7 @@ class Services:
     def pruner(self) -> Pruner:
         """What removes files and rows that nothing published needs."""
         config = self.config
-
-        def history(assortment: str) -> PublishedHistory:
-            return PublishedHistory(config.published, assortment, self.keys)
-
-        return Pruner(self.database, config.published, history, config.keep_days * DAY, config.lease)
+        return Pruner(self.database, config.published, config.keep_days * DAY, config.lease)
 
     def key_office(self) -> KeyOffice:
         """What changes keys, in every assortment."""

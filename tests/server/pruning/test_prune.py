@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from click.testing import CliRunner
 from sqlalchemy import func, select, update
 
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.store.durable import Disk
 from skuscan_server import cli
 from skuscan_server.config import DAY
 from skuscan_server.db.lock import MAINTENANCE, Lease, builder_lock
@@ -20,6 +18,7 @@ from skuscan_server.db.models import BuilderLock, Publication, Record
 from skuscan_server.errors import BusyError, PublishError
 from skuscan_server.pruning.prune import ASLEEP, Pruned, Pruner
 from skuscan_server.services import Services
+from tools.fault_bench.disks import Killed, KilledDisk
 
 MONTH = 30 * DAY  # s
 
@@ -142,23 +141,6 @@ def test_what_a_killed_writer_left_goes_when_it_is_old(services: Services, publi
     assert not any(path.exists() for path in left)
 
 
-class Killed(BaseException):
-    """Stands for the end of the process."""
-
-
-class KillingDisk(Disk):
-    """Ends the process before the n-th removal."""
-
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        if call == "unlink":
-            if not self.steps:
-                raise Killed
-            self.steps -= 1
-
-
 @pytest.mark.guarantee("G18")
 def test_killed_before_any_removal_what_is_live_is_whole_and_the_next_run_ends_it(
     services: Services, publish: Any, age: Any, files: Any, published: Callable[[], Any]
@@ -169,7 +151,7 @@ def test_killed_before_any_removal_what_is_live_is_whole_and_the_next_run_ends_i
     live, before, kills = published(), files(), 0
     pruner = services.pruner()
     while True:
-        dying = Pruner(services.database, services.config.published, pruner._history, pruner._keep, 5.0, KillingDisk(1))
+        dying = Pruner(services.database, services.config.published, pruner._keep, 5.0, KilledDisk(1, "unlink"))
         try:
             dying.run()
             break

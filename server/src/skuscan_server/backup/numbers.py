@@ -16,11 +16,10 @@ count, and is named.
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from tuf.api.metadata import MetaFile, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import MetaFile, Root, Timestamp
 
 from skuscan.bundle.limits import LIMITS
 from skuscan.bundle.manifest import parse_manifest, serialize_manifest
@@ -32,11 +31,10 @@ from skuscan_server.builder.state import last_publication
 from skuscan_server.db.models import Assortment, Device, Publication
 from skuscan_server.db.session import Database
 from skuscan_server.repository import TufRepository
+from skuscan_server.signing import Role
 
 RESTORED = "restore"  # the kind of such a publication
 BELIEVED = 86_400  # s ahead of the clock that a device's report may be
-
-_Role = TypeVar("_Role", Root, Timestamp, Snapshot, Targets)
 
 
 @dataclass
@@ -109,7 +107,7 @@ class RestoredRepository(TufRepository):
             self._write_over(live, self._new_targets(data, manifest.generation), models)
             return data, signs_models
 
-    def _stamped(self, signed: _Role, role: str) -> _Role:
+    def _stamped(self, signed: Role, role: str) -> Role:
         stamped = super()._stamped(signed, role)
         stamped.version = max(stamped.version, self._floor + 1)
         return stamped

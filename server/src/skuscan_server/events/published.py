@@ -7,8 +7,7 @@ import logging
 from pathlib import Path
 
 from skuscan.errors import SkuscanError
-from skuscan_server.keys import KeyFolder
-from skuscan_server.repository import TufRepository
+from skuscan_server.published_metadata import PublishedMetadata
 
 log = logging.getLogger(__name__)
 
@@ -28,9 +27,9 @@ class PublishedGenerations:
 
     def read(self, assortment: str) -> int:
         """The generation that is published now; 0: none yet. A look at one file's date when nothing has changed."""
-        repository = TufRepository(self._published, assortment, KeyFolder(self._published))  # nothing is signed here
+        files = PublishedMetadata(self._published, assortment)
         try:
-            state = (repository.metadata / "timestamp.json").stat()
+            state = (files.metadata / "timestamp.json").stat()
         except OSError:
             return 0
         version = (state.st_ino, state.st_mtime_ns, state.st_size)
@@ -38,7 +37,7 @@ class PublishedGenerations:
         if version == seen:
             return generation
         try:
-            live = repository.live_version()
+            live = files.live_version()
         except SkuscanError as error:  # a restore is at it, perhaps: look again next time
             log.warning("%s: %s", assortment, error)
             return generation

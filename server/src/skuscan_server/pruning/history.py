@@ -17,7 +17,7 @@ from skuscan.bundle.manifest import manifest_files, parse_manifest
 from skuscan.model import parse_artifact
 from skuscan.store.durable import TEMPORARY_PREFIX, read_file
 from skuscan.sync.repository_format import MANIFEST_TARGET, MODEL_TARGET, MODELS_ROLE, published_target_name
-from skuscan_server.repository import TufRepository
+from skuscan_server.published_metadata import PublishedMetadata
 
 _REMOVABLE = re.compile(r"[0-9]+\.(?:targets|snapshot|models)\.json")
 
@@ -37,8 +37,8 @@ class NeededFiles:
     blobs: frozenset[bytes]
 
 
-class PublishedHistory(TufRepository):
-    """The repository of one assortment, with the versions that it has had."""
+class PublishedHistory(PublishedMetadata):
+    """The signed files of one assortment, with the versions that it has had."""
 
     def needed(self, cutoff: float) -> NeededFiles:
         """What is live, or was after `cutoff`, UTC s. Raises PublishError when a file of that is missing or damaged."""

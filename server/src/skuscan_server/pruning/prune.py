@@ -14,7 +14,7 @@ a builder that comes later finds the blob gone and writes it again.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,7 +64,6 @@ class Pruner:
     Args:
         database: The catalogue.
         published: The folder that devices download from.
-        history: Gives the repository of an assortment.
         keep: s, for which a superseded version is kept, and any file that nothing names.
         lease: s, of the lock that is held meanwhile.
         disk: What removes.
@@ -74,14 +73,12 @@ class Pruner:
         self,
         database: Database,
         published: Path,
-        history: Callable[[str], PublishedHistory],
         keep: float,
         lease: float,
         disk: Disk = DISK,
     ) -> None:
         self._database = database
         self._published = published
-        self._history = history
         self._keep = keep
         self._lease = lease
         self._disk = disk
@@ -106,7 +103,7 @@ class Pruner:
             metadata: list[Path] = []
             targets: list[Path] = []
             for assortment in self._assortments():
-                history = self._history(assortment)
+                history = PublishedHistory(self._published, assortment)
                 files = history.needed(cutoff)
                 needed |= files.blobs
                 for path in history.removable(files, cutoff):
