@@ -35,7 +35,8 @@ from skuscan.keypoints import pack, unpack
 from skuscan.model import BACKBONE_FILE, HEAD_FILE, Model
 from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.proto.catalogue_pb2 import Product, RecordKind, Reference
-from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan.recognition import RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import DeviceIdentity, Store
 from skuscan_models.artifacts import released_folder

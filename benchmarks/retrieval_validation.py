@@ -26,8 +26,9 @@ from skuscan.model import Model
 from skuscan.picture import centre, fit_longest_side, letterbox
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Reference
-from skuscan.recognizer import CLOSER_SHARE, Eye, RecognizerOptions
+from skuscan.recognition import RecognizerOptions
 from skuscan.runtime import Runtime, RuntimeOptions
+from skuscan.scan import CLOSER_SHARE, Eye
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.verification import verify_shortlist
 from skuscan_models.artifacts import released_folder

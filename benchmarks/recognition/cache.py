@@ -21,11 +21,21 @@ import skuscan.features
 import skuscan_server.features
 from skuscan.embedding import Embedder
 from skuscan.model import Model
-from skuscan.recognizer import Eye
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 
 # Of the device's modules, those that work on what `skuscan.features` made, and have no part in making it.
-LATER = ("bench.py", "catalogue.py", "decision.py", "drawing.py", "index.py", "recognizer.py", "verification.py")
+LATER = (
+    "bench.py",
+    "catalogue.py",
+    "decision.py",
+    "drawing.py",
+    "index.py",
+    "recognition.py",
+    "recognizer.py",
+    "scan.py",
+    "verification.py",
+)
 DIGEST_DIGITS = 24  # of the file's name
 WAIT = 60.0  # s, for another process to finish writing
 ONE_THREAD = RuntimeOptions(threads=1)

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.recognition.shops import LIMIT_SEED
 from benchmarks.yardstick import measure
-from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan.recognition import RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
 
 PHOTOS = 24  # of each set

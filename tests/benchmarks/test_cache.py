@@ -12,8 +12,8 @@ import pytest
 import skuscan_server.features
 from benchmarks.recognition.cache import LATER, Cache, CachingExecutor, cached_eye
 from skuscan.model import Model
-from skuscan.recognizer import Eye
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 from skuscan_server.features import Recipe
 
 RECIPE = Recipe("model", 240)

@@ -12,8 +12,10 @@ from skuscan.features import FeatureExtractor
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, ModelArtifact
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
-from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
+from skuscan.recognition import RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 from skuscan.store import Store
 
 SKUS = tuple(f"sku-{i:02}" for i in range(14))

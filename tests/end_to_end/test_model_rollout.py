@@ -21,7 +21,8 @@ import pytest
 from skuscan.errors import FeatureSpaceError
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Manifest
-from skuscan.recognizer import Recognition, Recognizer
+from skuscan.recognition import Recognition
+from skuscan.recognizer import Recognizer
 from skuscan.store import Store
 from skuscan.sync import SyncOptions, enrol, sync_once
 from skuscan_models.synthetic.demo import write_catalogue

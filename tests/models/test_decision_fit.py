@@ -11,7 +11,7 @@ from PIL import Image
 from skuscan.decision import FEATURE_SIGNS, Decider, Measured
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
-from skuscan.recognizer import RecognizerOptions
+from skuscan.recognition import RecognizerOptions
 from skuscan.verification import Geometry
 from skuscan_models.artifacts import released_folder
 from skuscan_models.decision_fit import main, write_decision

@@ -27,7 +27,8 @@ from skuscan.errors import (
 if TYPE_CHECKING:
     from skuscan.decision import Decision, Evidence
     from skuscan.picture import PictureLimits
-    from skuscan.recognizer import Candidate, Recognition, Recognizer, RecognizerOptions
+    from skuscan.recognition import Candidate, Recognition, RecognizerOptions
+    from skuscan.recognizer import Recognizer
     from skuscan.runtime import RuntimeOptions
 
 __all__ = [
@@ -52,13 +53,13 @@ __all__ = [
 ]
 
 _LATE = {
-    "Candidate": "recognizer",
+    "Candidate": "recognition",
     "Decision": "decision",
     "Evidence": "decision",
     "PictureLimits": "picture",
-    "Recognition": "recognizer",
+    "Recognition": "recognition",
     "Recognizer": "recognizer",
-    "RecognizerOptions": "recognizer",
+    "RecognizerOptions": "recognition",
     "RuntimeOptions": "runtime",
 }
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skuscan.catalogue import Catalogue
 from skuscan.errors import StoreError
 from skuscan.picture import fit_longest_side, load_picture
-from skuscan.recognizer import Recognition
+from skuscan.recognition import Recognition
 
 PANEL_PX = 480  # longest side of the photo
 DISPLAY_PX = 240  # longest side of the display picture

@@ -32,8 +32,9 @@ from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.proto.bundle_pb2 import DecisionCoefficients, ModelArtifact
 from skuscan.proto.catalogue_pb2 import Reference
-from skuscan.recognizer import Eye, Recognizer
+from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front

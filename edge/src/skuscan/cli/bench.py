@@ -26,7 +26,8 @@ def command(
       skuscan bench photo.jpg
     """
     from skuscan.bench import bench
-    from skuscan.recognizer import Recognizer, RecognizerOptions
+    from skuscan.recognition import RecognizerOptions
+    from skuscan.recognizer import Recognizer
     from skuscan.runtime import RuntimeOptions
     from skuscan.store import Store
 

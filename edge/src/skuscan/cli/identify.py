@@ -10,7 +10,8 @@ from skuscan.cli.options import echo_json, json_option, runtime_options, store_o
 
 if TYPE_CHECKING:
     from skuscan.proto.catalogue_pb2 import AttributeValue
-    from skuscan.recognizer import Recognition, Recognizer
+    from skuscan.recognition import Recognition
+    from skuscan.recognizer import Recognizer
 
 SHOWN_CANDIDATES = 5
 
@@ -39,7 +40,8 @@ def command(
       skuscan identify --json --draw answers/ *.jpg
     """
     from skuscan.errors import PictureError
-    from skuscan.recognizer import Recognizer, RecognizerOptions
+    from skuscan.recognition import RecognizerOptions
+    from skuscan.recognizer import Recognizer
     from skuscan.runtime import RuntimeOptions
 
     answers: list[dict[str, Any]] = []

@@ -8,10 +8,12 @@ may rightly be `ambiguous`, and calibration is free to change.
 
 import numpy as np
 
-from skuscan.embedding import dequantize
+from skuscan.embedding import Embedder, dequantize
 from skuscan.errors import ModelError, StoreError
 from skuscan.picture import load_picture
-from skuscan.recognizer import Recognizer, RecognizerOptions
+from skuscan.proto.bundle_pb2 import Probe
+from skuscan.recognition import RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.store import Generation
 
 MINIMUM_COSINE = 0.99  # between this device's embedding of a probe and the shipped one; see docs/decisions/0046
@@ -27,16 +29,14 @@ def check_probes(generation: Generation, options: RecognizerOptions | None = Non
     """
     recognizer = Recognizer(generation, options)
     for probe in generation.probes:
-        rgb = load_picture(generation.probe_picture(probe))
-        embedding = recognizer.eye.embedder.embed_reference(rgb)  # as the server made the shipped one
-        cosine = float(embedding @ dequantize(np.frombuffer(probe.embedding, np.int8)))
+        cosine = probe_cosine(recognizer.eye.embedder, generation, probe)
         if not cosine >= MINIMUM_COSINE:
             raise ModelError(
                 f"a probe's embedding has a cosine of at least {MINIMUM_COSINE} with the shipped one",
                 f"{cosine:.4f} for {probe.sku!r}",
                 "this device runs the model differently",
             )
-        answer = recognizer.identify(rgb)
+        answer = recognizer.identify(load_picture(generation.probe_picture(probe)))
         if answer.damaged:
             raise StoreError("a generation on trial has no damaged records", f"those of {answer.damaged[0]!r}")
         nearest = max(answer.candidates, key=lambda candidate: candidate.evidence.similarity, default=None)
@@ -44,3 +44,14 @@ def check_probes(generation: Generation, options: RecognizerOptions | None = Non
             raise ModelError(
                 "a probe looks most like its own SKU", f"{nearest.sku if nearest else 'none'!r} for {probe.sku!r}"
             )
+
+
+def probe_cosine(embedder: Embedder, generation: Generation, probe: Probe) -> float:
+    """The cosine between a probe's embedding as this device computes it and the shipped one, which is a reference's.
+
+    Raises:
+        StoreError: The probe's picture is damaged.
+        PictureError: It cannot be decoded here.
+    """
+    embedding = embedder.embed_reference(load_picture(generation.probe_picture(probe)))
+    return float(embedding @ dequantize(np.frombuffer(probe.embedding, np.int8)))

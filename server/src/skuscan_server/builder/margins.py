@@ -25,8 +25,10 @@ from skuscan.model import Model
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import FileRef, Reference
-from skuscan.recognizer import Eye, Recognizer, RecognizerOptions
+from skuscan.recognition import RecognizerOptions
+from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 from skuscan.store.blobs import BlobFolder
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.view_options import EASY, HARD, USUAL

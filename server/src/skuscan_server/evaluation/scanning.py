@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from skuscan.decision import Measured
-from skuscan.recognizer import Eye, Image, Recognition, Recognizer, RecognizerOptions
+from skuscan.recognition import Image, Recognition, RecognizerOptions
+from skuscan.recognizer import Recognizer
+from skuscan.scan import Eye
 from skuscan.store import Store
 from skuscan.verification import Geometry
 from skuscan_server.evaluation.outcome import QueryOutcome, ungrouped
