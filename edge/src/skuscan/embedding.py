@@ -14,9 +14,7 @@ from skuscan.proto.bundle_pb2 import PreprocessSpec
 from skuscan.runtime import Runtime, RuntimeDescription, RuntimeOptions
 
 GEM_FLOOR = np.float32(1e-6)  # Radenovic et al. clip here: roots and powers need positive numbers
-REFERENCE_FILL = (
-    0.9  # of the square, by a catalogue picture: one that fills it is found less often; chosen on training pictures
-)
+REFERENCE_FILL = 0.9  # of the square, by a catalogue picture; chosen on training pictures; see docs/decisions/0108
 INT8_STEPS = 127
 MAX_INPUT_STEP_ERROR = 1.0  # steps of 256 by which the network may read a pixel differently from its PreprocessSpec
 

@@ -55,9 +55,7 @@ class Head:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 gem_p, projection, bias = arrays["gem_p"], arrays["projection"], arrays["bias"]
                 attention = arrays["attention"]
-        except (
-            Exception
-        ) as error:  # damaged bytes make these readers raise nearly anything: zlib.error, TokenError, ...
+        except Exception as error:  # damaged bytes make these readers raise nearly anything: zlib.error, TokenError
             raise ModelError("a head holds the arrays gem_p, projection, bias and attention", str(error)) from error
         if projection.ndim != 2 or projection.shape[1] != EMBEDDING_SIZE or bias.shape != (EMBEDDING_SIZE,):
             raise ModelError("a head projects to 256 components", f"{projection.shape} and {bias.shape}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from skuscan_models.synthetic.field_view import packshot
 from skuscan_models.training import views as module
 from skuscan_models.training.config import ViewOptions
-from skuscan_models.training.views import Views, letterbox_at
+from skuscan_models.training.views import Views
 
 Picture = npt.NDArray[np.uint8]
 SIZE = 64
@@ -114,13 +114,6 @@ def test_real_photos_stand_behind_packages_where_there_are_any(front: Picture) -
     for seed in range(5):
         view = always.field(front, np.random.default_rng(seed)).astype(int)
         assert ((view[..., 1] - view[..., 0]) > 60).mean() > 0.02
-
-
-def test_a_picture_stands_in_the_middle_of_its_square() -> None:
-    square = letterbox_at(np.zeros((10, 20, 3), np.uint8), 40, 200)
-    rows, columns = (square[..., 0] == 0).nonzero()
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (15, 24, 10, 29)
-    assert square[0, 0, 0] == 200
 
 
 def _nearest(view: Picture) -> int:

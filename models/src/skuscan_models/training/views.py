@@ -64,8 +64,7 @@ class Views:
             return packshot(front, rng, self.size)
         grey = _WHITE if rng.random() < _ON_WHITE else int(rng.integers(0, 256))
         fill = rng.uniform(*_CATALOGUE_FILL)
-        inner = fit_longest_side(_relit(front, rng), round(self.size * fill))
-        square = letterbox_at(inner, self.size, grey)
+        square = letterbox(_relit(front, rng), self.size, grey, fill)
         turn = cv2.getRotationMatrix2D((self.size / 2, self.size / 2), rng.normal(0, _CATALOGUE_TURN / 2), 1.0)
         turned = cv2.warpAffine(square, turn, (self.size, self.size), borderValue=(grey, grey, grey))
         return turned.astype(np.uint8, copy=False)
@@ -105,15 +104,6 @@ class Views:
         shortest = round(longest * _SHORT_SIDES[int(rng.integers(len(_SHORT_SIDES)))])
         roll = _TURNED / 2 if rng.random() < self.options.any_way_up else base.roll
         return replace(base, longest_side=longest, shortest_side=shortest, roll=roll, any_way_up=0.0, camera=camera)
-
-
-def letterbox_at(inner: Picture, size: int, grey: int) -> Picture:
-    """A picture in the middle of a plain square, (size, size, 3) uint8, at its own size."""
-    height, width = inner.shape[:2]
-    square = np.full((size, size, 3), grey, np.uint8)
-    top, left = (size - height) // 2, (size - width) // 2
-    square[top : top + height, left : left + width] = inner
-    return square
 
 
 def _scaled(span: Span, factor: float) -> Span:
