@@ -80,13 +80,16 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._bytes = 0
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> "Relay":
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts; closing does not
+        self._accepting.join()
         self._listener.close()
 
     def take(self) -> int:
@@ -99,11 +102,17 @@ class Relay:
         while True:
             try:
                 near = self._listener.accept()[0]
-            except OSError:  # closed
+            except OSError:  # it was shut down
                 return
-            far = socket.create_connection(self._target)
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+            threading.Thread(target=self._connect, args=(near,), daemon=True).start()
+
+    def _connect(self, near: socket.socket) -> None:
+        """One connection, until both directions have ended."""
+        with near, contextlib.suppress(OSError), socket.create_connection(self._target) as far:
+            back = threading.Thread(target=self._pass_on, args=(far, near), daemon=True)
+            back.start()
+            self._pass_on(near, far)
+            back.join()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
