@@ -57,6 +57,16 @@ def questions(folder: Path | None) -> dict[str, Question]:
     return asked
 
 
+def of_photos(instances: Sequence[Instance]) -> Question:
+    """The largest photo is the reference."""
+    references, photos = [], []
+    for instance in instances:
+        largest, *others = sorted(instance.pictures, key=lambda picture: -picture.size)
+        references.append((instance.key, largest))
+        photos += [(instance.key, other) for other in others]
+    return Question(references, photos)
+
+
 def catalogue_question(trained: Sequence[Instance], aside: Sequence[Instance], rng: np.random.Generator) -> Question:
     """For products kept aside, in one catalogue with those trained on: as a shop's next products are asked for.
 
@@ -98,16 +108,6 @@ def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Quest
     views = [replace(options, longest_side=longest, shortest_side=shortest) for options in (USUAL, HARD)]
     photos = [(i.key, field_view(i.pictures[0], rng, options)) for i in instances for options in views]
     return Question([(i.key, i.pictures[0]) for i in instances], photos)
-
-
-def of_photos(instances: Sequence[Instance]) -> Question:
-    """The largest photo is the reference."""
-    references, photos = [], []
-    for instance in instances:
-        largest, *others = sorted(instance.pictures, key=lambda picture: -picture.size)
-        references.append((instance.key, largest))
-        photos += [(instance.key, other) for other in others]
-    return Question(references, photos)
 
 
 def _drawn() -> list[Instance]:
