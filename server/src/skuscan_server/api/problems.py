@@ -37,16 +37,7 @@ def register(app: APIFlask) -> None:
 def problem(
     status: int, kind: str, rule: str, received: str = "", advice: str = "", headers: dict[str, str] | None = None
 ) -> Response:
-    """A problem document.
-
-    Args:
-        status: The HTTP status.
-        kind: What sort of error, part of `type`.
-        rule: What must hold.
-        received: What came instead.
-        advice: What to do.
-        headers: More headers.
-    """
+    """An answer that is a problem: arguments as `problem_document` has them, and more headers."""
     document = problem_document(status, kind, rule, received, advice)
     response = Response(document, int(status), mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"

@@ -11,7 +11,7 @@ from skuscan_server.errors import CatalogueError
 
 @click.command("api-key")
 @click.argument("name")
-@click.option("--role", type=click.Choice([role.name.lower() for role in Role]), required=True)
+@click.option("--role", type=click.Choice([role.name.lower() for role in Role]), required=True, help="What it may do.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, name: str, role: str, as_json: bool) -> None:
