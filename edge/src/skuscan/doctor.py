@@ -10,24 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from skuscan.embedding import Embedder, dequantize
+from skuscan.embedding import Embedder
 from skuscan.errors import NetworkError, SkuscanError
-from skuscan.index import LayeredIndex
-from skuscan.picture import load_picture
+from skuscan.index import LayeredIndex, annoy_installed
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
 from skuscan.store.housekeeping import bytes_on_disk
 from skuscan.sync.agent import heal
 from skuscan.sync.options import SyncOptions
+from skuscan.sync.probes import MINIMUM_COSINE, probe_cosine
 from skuscan.sync.transport import Transport, absolute_url
 
 FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
 STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look
 CLOCK_SLACK_S = 300  # s by which this clock may be behind the publication it holds
 HEALTH_PATH = "healthz"
-LEAST_PROBE_COSINE = 0.99  # between what was published and what this device computes
 
 
 @dataclass(frozen=True)
@@ -106,15 +103,9 @@ def _generation(store: Store, generation: Generation) -> Finding:
 def _model(generation: Generation, runtime: RuntimeOptions) -> Finding:
     embedder = Embedder.open(generation.model, runtime)
     used = embedder.description
-    cosines = [
-        float(
-            embedder.embed_reference(load_picture(generation.probe_picture(probe)))
-            @ dequantize(np.frombuffer(probe.embedding, np.int8))
-        )
-        for probe in generation.probes
-    ]
+    cosines = [probe_cosine(embedder, generation, probe) for probe in generation.probes]
     text = f"{generation.model.artifact.name} on {used.library} {used.version}, delegate {used.delegate}"
-    if cosines and min(cosines) < LEAST_PROBE_COSINE:
+    if cosines and not min(cosines) >= MINIMUM_COSINE:
         return Finding("model", "failure", f"{text}: a probe's cosine is {min(cosines):.3f}", "try another delegate")
     if used.fallbacks:
         return Finding("model", "warning", f"{text} ({'; '.join(used.fallbacks)})", "install what is missing")
@@ -123,9 +114,11 @@ def _model(generation: Generation, runtime: RuntimeOptions) -> Finding:
 
 def _index(generation: Generation) -> Finding:
     index = LayeredIndex.open(generation)
-    if index.name != "annoy" and generation.annoy_file is not None:
+    if index.name == "annoy" or not generation.manifest.HasField("annoy"):
+        return Finding("index", "ok", f"{index.name} ({generation.index_origin})")
+    if not annoy_installed():
         return Finding("index", "warning", "exact search: Annoy is not installed", "pip install 'skuscan[annoy]'")
-    return Finding("index", "ok", f"{index.name} ({generation.index_origin})")
+    return Finding("index", "warning", "exact search: the index is damaged or lost", "run `skuscan sync`")
 
 
 def _clock(generation: Generation) -> Finding:

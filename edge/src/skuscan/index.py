@@ -10,6 +10,7 @@ grid on which every dot product with int8 rows is a whole number that float32 ho
 """
 
 import bisect
+import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -277,6 +278,11 @@ class LayeredIndex:
             if len(best) == skus or len(rows) < count:
                 return list(best.values())
             count *= GROWTH
+
+
+def annoy_installed() -> bool:
+    """Whether Annoy files are of any use here."""
+    return importlib.util.find_spec("annoy") is not None
 
 
 def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -> None:
