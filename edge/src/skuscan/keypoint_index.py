@@ -36,6 +36,8 @@ _HEADER = struct.Struct("<4sIIII")  # magic, tables, bits, references, keypoints
 _DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
 _ALIGNMENT = 4  # bytes
 _BATCH = 256  # references whose words are computed at once
+_BLOCK = 1 << 14  # words whose beginnings are looked up at once: there may be more words than keypoints
+_PLACE_BITS = np.uint64(32)  # of a keypoint's place, below its word, while they are sorted
 _SHORT_ROWS = 1 << 16  # references that two bytes can number
 
 Rows = npt.NDArray[np.intp]
@@ -124,7 +126,7 @@ def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
 def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterator[bytes]:
     """The index over references, numbered as they come, block by block.
 
-    Memory: 4 bytes for each keypoint and table, and as much again while one table is sorted; the references are let go
+    Memory: 4 bytes for each keypoint and table, and 8 for each keypoint while one table is sorted; the references are let go
     as they come.
 
     Args:
@@ -140,10 +142,7 @@ def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterato
     yield _HEADER.pack(_MAGIC, TABLES, bits, len(counts), len(turns))
     yield sampled.tobytes().ljust(_padded(sampled.nbytes), b"\0")
     for table, of_table in enumerate(words):
-        begins = np.zeros((1 << bits) + 1, np.intp)
-        np.cumsum(np.bincount(of_table, minlength=1 << bits), out=begins[1:])
-        yield (begins + table * len(turns)).astype("<u4").tobytes()
-        _order(of_table)
+        yield from _order(of_table, bits, table * len(turns))
     rows = np.repeat(np.arange(len(counts), dtype=_row_type(len(counts))), counts)
     for listed in (rows, turns):
         yield from (listed[order].tobytes() for order in words)
@@ -173,12 +172,16 @@ def _gather(references: Iterable[Keypoints], sampled: Bytes) -> tuple[list[npt.N
     return [np.frombuffer(of_table, "<u4") for of_table in words], np.frombuffer(turns, np.uint8), counts
 
 
-def _order(words: npt.NDArray[np.uint32]) -> None:
-    """Put the stable order of (n,) words in their place."""
+def _order(words: npt.NDArray[np.uint32], bits: int, before: int) -> Iterator[bytes]:
+    """Where each word's keypoints begin, block by block; then the stable order of (n,) words is in their place."""
     places = words.astype(np.uint64)
-    places <<= np.uint64(32)
+    places <<= _PLACE_BITS
     places |= np.arange(len(words), dtype=np.uint64)  # equal words stay in their order
     places.sort()
+    end = (1 << bits) + 1
+    for first in range(0, end, _BLOCK):
+        block = np.arange(first, min(first + _BLOCK, end), dtype=np.uint64) << _PLACE_BITS
+        yield (np.searchsorted(places, block) + before).astype("<u4").tobytes()
     words[:] = places & np.uint64(0xFFFFFFFF)
 
 
