@@ -241,7 +241,7 @@ def test_the_index_is_built_or_fetched_as_the_policy_says(site, server, store, o
 
 
 def test_without_annoy_no_index_moves(site, server, store, options, pass_probes, monkeypatch):
-    monkeypatch.setattr("skuscan.sync.agent.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     site.annoy = True
     site.publish_base(*SKUS)
     assert sync_once(store, options, pass_probes).state == "activated"

@@ -2,20 +2,33 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from skuscan.cli.options import connection_options, echo_json, json_option, runtime_options, store_option
+from skuscan.cli.options import (
+    connection_options,
+    echo_json,
+    index_option,
+    json_option,
+    runtime_options,
+    store_option,
+)
+
+if TYPE_CHECKING:
+    from skuscan.sync import IndexPolicy
 
 MARKS = {"ok": "ok     ", "warning": "warning", "failure": "FAILURE"}
 
 
 @click.command("doctor")
+@index_option
 @connection_options
 @runtime_options
 @store_option
 @json_option
 def command(
+    index_policy: "IndexPolicy",
     proxy: str | None,
     ca_file: Path | None,
     insecure_http: bool,
@@ -37,7 +50,8 @@ def command(
     from skuscan.sync import SyncOptions
 
     findings = []
-    for finding in examine(store, RuntimeOptions(threads, delegates), SyncOptions(proxy, ca_file, insecure_http)):
+    options = SyncOptions(proxy, ca_file, insecure_http, index_policy=index_policy)
+    for finding in examine(store, RuntimeOptions(threads, delegates), options):
         findings.append(finding)
         if not as_json:
             advice = f"\n{'':21}-> {finding.advice}" if finding.advice else ""

@@ -67,6 +67,17 @@ def connection_options(function: Function) -> Function:
     return click.option("--proxy", metavar="URL", help="Ask this proxy for everything.")(function)
 
 
+def index_option(function: Function) -> Function:
+    """`--index-policy`: where the search index comes from."""
+    return click.option(
+        "--index-policy",
+        type=click.Choice(["auto", "download", "build"]),
+        default="auto",
+        show_default=True,
+        help="Fetch the search index, build it here, or whichever moves fewer bytes.",
+    )(function)
+
+
 def runtime_options(function: Function) -> Function:
     """`--threads N` and `--delegate NAME`: how the network runs."""
     function = click.option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from skuscan.cli.options import Bytes, connection_options, echo_json, json_option, store_option
+from skuscan.cli.options import Bytes, connection_options, echo_json, index_option, json_option, store_option
 from skuscan.cli.transfer import progress_bar, result_line
 
 if TYPE_CHECKING:
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 @click.command("sync")
 @click.option("--watch", is_flag=True, help="Stay, and take every new generation when it is published.")
 @click.option("--poll", type=click.FloatRange(1), default=300.0, show_default=True, help="Seconds between polls.")
-@click.option(
-    "--index-policy",
-    type=click.Choice(["auto", "download", "build"]),
-    default="auto",
-    show_default=True,
-    help="Fetch the search index, build it here, or whichever moves fewer bytes.",
-)
+@index_option
 @click.option("--bandwidth", type=Bytes(), help="Most that all downloads together take, such as 500kB/s.")
 @click.option(
     "--disk-budget",

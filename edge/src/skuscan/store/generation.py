@@ -27,6 +27,7 @@ from skuscan.bundle.records import KEY_SEPARATOR, KIND_NAMES, KINDS, pair_key
 from skuscan.bundle.state import state_digest
 from skuscan.catalogue import Catalogue
 from skuscan.errors import FeatureSpaceError, StoreError
+from skuscan.index import annoy_installed
 from skuscan.keypoint_index import KeypointIndex
 from skuscan.model import EMBEDDING_SIZE, Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Calibration, Manifest, Probe
@@ -265,7 +266,10 @@ class Generation(Catalogue):
         return heapq.merge(kept, new, key=lambda entry: entry[2])
 
     def _checked_index(self) -> Path | None:
-        """The local index, else the published one where it was fetched. A damaged one is not used."""
+        """The local index, else the published one where it was fetched. A damaged one is not used.
+
+        Where Annoy is not installed no index is missed: to search exactly is how such a device works.
+        """
         known: list[tuple[Path, FileRef]] = []
         if LOCAL_INDEX_FILE in self.contents.files:
             known.append((self.folder / LOCAL_INDEX_FILE, self.contents.files[LOCAL_INDEX_FILE]))
@@ -275,8 +279,8 @@ class Generation(Catalogue):
             with contextlib.suppress(StoreError):
                 self._mapped.append(MappedFile(path, ref))
                 return path
-        if known:
-            self.degraded = "the search index is damaged: searching exactly"
+        if self.manifest.HasField("annoy") and annoy_installed():
+            self.degraded = "the search index is damaged or lost: searching exactly"
         return None
 
 

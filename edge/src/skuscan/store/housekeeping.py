@@ -66,7 +66,8 @@ class Swept:
     """What a sweep came to.
 
     Attributes:
-        lost: Blobs that are not here and must be fetched again; damaged ones were removed.
+        lost: Blobs that are not here and must be fetched again; damaged ones were removed. A search index is not among
+            them: where it comes from is the operator's choice.
         done: What was done about damage, in words; empty: every file was whole.
     """
 
@@ -182,7 +183,8 @@ def _repair(store: "Store", blobs: set[bytes], folders: list[GenerationName]) ->
                 store.blobs.remove(ref)
                 store.journal.note("damaged", name.number, str(store.blobs.path(ref)))
                 events.append(f"a file of generation {name.number} was missing or damaged")
-                lost[ref.sha256] = ref
+                if ref.sha256 != _index_sha256(store, name):
+                    lost[ref.sha256] = ref
         if name in folders and not _folder_is_intact(store, name):
             with contextlib.suppress(SkuscanError):
                 store.repair(name, "the sweep found damage")
@@ -201,6 +203,13 @@ def _needed_files(store: "Store", name: GenerationName) -> Iterator[FileRef]:
         optional = set()
         files = _signed_files(store, name)
     return (ref for ref in files if ref.sha256 not in optional or store.blobs.path(ref).exists())
+
+
+def _index_sha256(store: "Store", name: GenerationName) -> bytes:
+    try:
+        return parse_manifest(store.blobs.read(name.manifest)).annoy.file.sha256
+    except SkuscanError:
+        return b""
 
 
 def _signed_files(store: "Store", name: GenerationName) -> list[FileRef]:

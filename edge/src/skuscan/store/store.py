@@ -295,12 +295,16 @@ class Store:
             except StoreError:
                 write_checked(self.disk, self.path / name, self.identity.to_json(), PRIVATE_MODE)
 
-    def repair(self, name: GenerationName, damage: object) -> None:
+    def repair(self, name: GenerationName, damage: object, build_index: IndexBuilder | None = None) -> None:
         """Make a generation's folder again from its blobs. The caller holds the lock. Raises SkuscanError."""
-        self._remake(name, damage)
+        self._remake(name, damage, build_index)
+        self.announce()
+
+    def announce(self) -> None:
+        """Let the readers of all processes open again what answers. The caller holds the lock. Raises StoreError."""
         current = self.read_current()
         if current is not None:
-            self.write_current(current)  # a new file: other processes notice, and open it again
+            self.write_current(current)
 
     def _signature(self) -> object:
         try:
@@ -314,8 +318,8 @@ class Store:
         generation.opened_by = signature
         return generation
 
-    def _remake(self, name: GenerationName, damage: object) -> None:
-        update.build(self, name, parse_manifest(self.blobs.read(name.manifest)), None)
+    def _remake(self, name: GenerationName, damage: object, build_index: IndexBuilder | None = None) -> None:
+        update.build(self, name, parse_manifest(self.blobs.read(name.manifest)), build_index)
         self.journal.note("repaired", name.number, str(damage))
 
     def _open_or_remake(self, name: GenerationName, signature: object) -> Generation:

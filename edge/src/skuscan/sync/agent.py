@@ -2,7 +2,8 @@
 
 One sync, under the store's lock:
 
-1. Trust: what is published now, verified (`trust.py`). The live generation again: nothing to do.
+1. Trust: what is published now, verified (`trust.py`). The live generation again: it is mended where it is damaged
+   (`healing.py`), and that is all.
 2. The targets `manifest` and `model` are fetched. A device outside the rollout's share waits.
 3. Room is made within the disk budget, else the update is refused. The plan's files are fetched into blobs; what is
    here already is not.
@@ -15,7 +16,6 @@ One sync, under the store's lock:
 Until step 5 ends, and whenever a step fails, the previous generation answers.
 """
 
-import importlib.util
 import logging
 import threading
 import time
@@ -28,6 +28,7 @@ from typing import Literal
 
 from skuscan.bundle.manifest import parse_manifest
 from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError, SyncError, TrustError
+from skuscan.index import annoy_installed
 from skuscan.model import parse_artifact
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
@@ -38,6 +39,7 @@ from skuscan.store.journal import MAX_TEXT
 from skuscan.store.room import BUDGET
 from skuscan.sync.clock import note_skew
 from skuscan.sync.downloader import Download, Downloader, Progress
+from skuscan.sync.healing import Healer
 from skuscan.sync.index_build import child_builder
 from skuscan.sync.metadata import WORKING_COPY_PREFIX
 from skuscan.sync.offline import bundle_source
@@ -136,7 +138,7 @@ def import_bundle(
 
 
 def heal(store: Store, options: SyncOptions) -> Swept:
-    """Read every file of a store and repair what is damaged, see `Sync.heal`."""
+    """Read every file of a store and repair what is damaged, see `Healer.heal`."""
     return Sync(store, options, check_probes, _silent, server_source(store.identity, options, None)).heal()
 
 
@@ -157,6 +159,7 @@ class Sync:
         self._parts = self._scratch / source.parts
         self._pending_displays = self._scratch / "displays-pending"
         self._downloader = Downloader(source.transport, store.blobs, self._parts)
+        self._healer = Healer(store, self._fetch_again, self._rules())
         identity = store.identity
         self._trust = TrustedMetadata(
             store.path / "tuf",
@@ -209,31 +212,8 @@ class Sync:
         report(self._store, self._transport, self._offered, self._store.current() or 0, str(error))
 
     def heal(self) -> Swept:
-        """Read everything, repair it from what is here, and fetch again what is not.
-
-        Returns:
-            What was done, and what could not be got. The previous generation answers, where it is whole.
-
-        Raises:
-            StoreError: Another process writes, or the disk fails.
-        """
-        swept = self._store.sweep()
-        if not swept.lost:
-            return swept
-        with self._store.lock:
-            try:
-                self._fetch_again(swept.lost)
-            except SyncError as error:
-                log.warning("damaged files are fetched again at the next sync: %s", error)
-            again = self._store.sweep()
-        return Swept([ref for ref in swept.lost if not self._store.blobs.has(ref)], swept.done + again.done)
-
-    def _mend(self) -> None:
-        """Fetch what an earlier sweep took out, and derive again what was damaged with it."""
-        lost = self._store.lost()
-        if lost:
-            self._fetch_again(lost)
-            self._store.open_generation()
+        """See `Healer.heal`."""
+        return self._healer.heal()
 
     def _fetch_again(self, lost: list[FileRef]) -> None:
         current = self._store.read_current()
@@ -246,10 +226,11 @@ class Sync:
             trusted = self._trust.refresh(self._store.floor())
             self._offered = trusted.generation
         if self._is_live(trusted):
-            self._mend()
-            return "unchanged", ""
+            self._healer.mend()
+            if self._is_live(trusted):
+                return "unchanged", ""  # else the generation before answers: this one is made live again
         if reason := self._store.rejected().get(trusted.generation):
-            return "unchanged", f"generation {trusted.generation} was rejected before: {reason}"
+            return self._unchanged(f"generation {trusted.generation} was rejected before: {reason}")
         with self._counted("metadata"):
             self._remember_targets(trusted.manifest, trusted.model)
             self._fetch([ref for ref in (trusted.manifest, trusted.model) if not self._store.blobs.is_intact(ref)])
@@ -257,17 +238,21 @@ class Sync:
         model_bytes = self._store.blobs.read(trusted.model)
         manifest = _checked_manifest(manifest_bytes, trusted)
         if not self._takes_part(manifest):
-            return "unchanged", f"generation {manifest.generation} waits for its share of the rollout"
+            return self._unchanged(f"generation {manifest.generation} waits for its share of the rollout")
         self._store.disk.write_file(self._pending_displays, b"")
         try:
             self._make_live(manifest, manifest_bytes, model_bytes)
         except OverBudgetError as error:
-            return "rejected" if self._note_refusal(error) else "unchanged", str(error)
+            return ("rejected", str(error)) if self._note_refusal(error) else self._unchanged(str(error))
         except (BundleError, FeatureSpaceError, ModelError, StoreError) as error:
             if manifest.generation in self._store.rejected():
                 return "rejected", str(error)
             raise
         return "activated", ""
+
+    def _unchanged(self, reason: str) -> tuple[State, str]:
+        self._healer.mend()
+        return "unchanged", reason
 
     def _is_live(self, trusted: TrustedTargets) -> bool:
         current = self._store.read_current()
@@ -306,8 +291,7 @@ class Sync:
         self._store.activate(number, self._probe)
 
     def _rules(self) -> IndexRules:
-        installed = importlib.util.find_spec("annoy") is not None
-        return IndexRules(self._options.index_policy, installed, self._options.limits.index_build_items)
+        return IndexRules(self._options.index_policy, annoy_installed(), self._options.limits.index_build_items)
 
     def _fetch_displays(self) -> None:
         """What shows, but does not recognise: it may come later."""

@@ -64,9 +64,20 @@ def plan_sync(manifest: Manifest, model: ModelArtifact, present: Present, rules:
         present: Whether a blob is here.
         rules: About the index.
     """
-    index = _index_source(manifest, present, rules)
+    index = index_source(manifest, present, rules)
     wanted = [ref for ref in manifest_files(manifest) if ref != manifest.annoy.file or index == "download"]
     return SyncPlan(_missing([*wanted, model.backbone, model.head], present), index)
+
+
+def index_source(manifest: Manifest, present: Present, rules: IndexRules) -> IndexSource:
+    """Where a generation's search index comes from, unless it was built here before."""
+    if not manifest.HasField("annoy") or not rules.annoy_installed:
+        return "none"
+    if present(manifest.annoy.file):
+        return "held"
+    if rules.policy == "auto":
+        return "build" if manifest.annoy.items <= rules.build_items else "download"
+    return rules.policy
 
 
 def plan_displays(displays: Iterable[FileRef], present: Present) -> tuple[FileRef, ...]:
@@ -78,16 +89,6 @@ def takes_part(device_id: str, generation: int, rollout_percent: int) -> bool:
     """Whether a device is among the first `rollout_percent` of a generation; each generation draws anew."""
     digest = hashlib.sha256(f"{device_id}\x1f{generation}".encode()).digest()
     return int.from_bytes(digest[:8], "big") % _PERCENT < rollout_percent
-
-
-def _index_source(manifest: Manifest, present: Present, rules: IndexRules) -> IndexSource:
-    if not manifest.HasField("annoy") or not rules.annoy_installed:
-        return "none"
-    if present(manifest.annoy.file):
-        return "held"
-    if rules.policy == "auto":
-        return "build" if manifest.annoy.items <= rules.build_items else "download"
-    return rules.policy
 
 
 def _missing(files: Iterable[FileRef], present: Present) -> tuple[FileRef, ...]:
