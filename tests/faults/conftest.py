@@ -8,20 +8,19 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tools.fault_bench.disks import memory_folder
 from tools.fault_bench.http import Server
 from tools.fault_bench.serving import serving_folders
 
 RESULTS = "benchmarks/results/faults.json"
 PARTIAL_RESULTS = "build/faults.json"
 FEWEST = 3  # of each kind, however small the share
-MEMORY = Path("/dev/shm")  # an fsync costs nothing there; the calls are the same
 
 
 @dataclass
@@ -75,12 +74,9 @@ def _merge(path: Path, bench: FaultBench) -> None:
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder in memory where there is one: thousands of stores are made in it."""
-    if not os.access(MEMORY, os.W_OK):
-        yield tmp_path_factory.mktemp("work")
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        yield Path(folder)
+    """A folder for thousands of stores."""
+    with memory_folder(tmp_path_factory.mktemp("work")) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")

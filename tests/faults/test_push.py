@@ -26,6 +26,7 @@ from skuscan_server.access.devices import create_enrolment_token
 from skuscan_server.access.secrets import digest
 from skuscan_server.db.models import Device
 from tools.fault_bench.listeners import token_of
+from tools.fault_bench.serving import free_port
 from tools.fault_bench.waiting import wait_for
 
 LISTENERS = 1_000
@@ -41,12 +42,6 @@ POLL_WITHIN = 1.25 * POLL  # s, with jitter
 WORK = 5.0  # s, that a sync itself may take
 PATIENCE = 300.0  # s
 SPARE_FILES = 200
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

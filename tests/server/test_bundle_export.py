@@ -1,5 +1,6 @@
 """What a bundle holds, for how long it is good, and that devices go on after it. Devices are real stores."""
 
+import errno
 import hashlib
 import json
 import tarfile
@@ -15,22 +16,15 @@ from skuscan.cli import cli as device_cli
 from skuscan.cli import main as device_main
 from skuscan.errors import ConfigError, StoreError, TrustError
 from skuscan.store import DeviceIdentity, Store
-from skuscan.store.durable import Disk
 from skuscan.sync import SyncOptions, SyncResult, import_bundle
 from skuscan_server import cli
 from skuscan_server.bundle_export import BundleRepository, Exported, export_bundle
 from skuscan_server.errors import NotFoundError, PublishError
 from skuscan_server.services import Services
+from tools.fault_bench.disks import FailingDisk
+from tools.fault_bench.site import Clock
 
 DAYS_ONLINE = 2  # what a timestamp is signed for
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime.now(timezone.utc).replace(microsecond=0)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -219,22 +213,10 @@ def test_a_damaged_published_file_is_named_and_nothing_is_left(
     assert set(tmp_path.iterdir()) == before
 
 
-class FullDisk(Disk):
-    """Fails at the n-th write."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.left -= call == "write"
-        if call == "write" and self.left < 0:
-            raise OSError(28, "No space left on device", str(path))
-
-
 @pytest.mark.parametrize("name", ["bundle", "bundle.tar"])
 def test_a_full_stick_leaves_nothing(export: Any, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(tmp_path.iterdir())
-    monkeypatch.setattr("skuscan_server.bundle_export.DISK", FullDisk(5))
+    monkeypatch.setattr("skuscan_server.bundle_export.DISK", FailingDisk(6, errno.ENOSPC, for_good=True, kind="write"))
     with pytest.raises(StoreError, match="the disk has room"):
         export(name)
     assert set(tmp_path.iterdir()) == before

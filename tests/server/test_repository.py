@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,21 +19,11 @@ from skuscan_server.keys import KeyFolder, init_keys
 from skuscan_server.published_metadata import PublishedVersion
 from skuscan_server.repository import TufRepository
 from tools.fault_bench.disks import Killed, KilledDisk
+from tools.fault_bench.site import Clock
 
-START = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 MODEL = ModelArtifact(format=1, name="model-a").SerializeToString()
 OTHER_MODEL = ModelArtifact(format=1, name="model-b").SerializeToString()
 FEW_KB = 4_096  # bytes
-
-
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def manifest(generation: int, assortment: str = "default") -> bytes:

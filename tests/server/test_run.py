@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import requests
 
+from tools.fault_bench.serving import free_port
+
 PATIENCE = 60.0  # s
 POLL = 0.1  # s
 
@@ -34,12 +36,6 @@ def command(tmp_path: Path) -> Callable[..., Any]:
         return json.loads(done.stdout)
 
     return run
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Disks that fail, and disks that end their process, at a chosen system call.
+"""Disks that fail, and disks that end their process, at a chosen system call; and one that costs nothing.
 
 After SQLite's habit (sqlite.org/testing.html, "I/O error testing" and "crash testing"): the n-th call, n = 1, 2, ...
 until the work passes.
@@ -6,23 +6,37 @@ until the work passes.
 
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from skuscan.store.durable import Disk
+
+MEMORY = Path("/dev/shm")
 
 
 class CountingDisk(Disk):
     """Counts the calls that change the disk.
 
+    Args:
+        kind: Count those of one kind alone: "write", "rename", "unlink", ...
+
     Attributes:
         calls: So many were begun.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str = "") -> None:
         self.calls = 0
+        self._kind = kind
 
     def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
+        if self._kind in ("", call):
+            self.calls += 1
+            self._meet_call()
+
+    def _meet_call(self) -> None:
+        """Called before each call that counts; does nothing."""
 
 
 class FailingDisk(CountingDisk):
@@ -32,15 +46,14 @@ class FailingDisk(CountingDisk):
         failed: So many did.
     """
 
-    def __init__(self, nth: int, number: int, for_good: bool = False) -> None:
-        super().__init__()
+    def __init__(self, nth: int, number: int, for_good: bool = False, kind: str = "") -> None:
+        super().__init__(kind)
         self.failed = 0
         self._nth = nth
         self._number = number
         self._for_good = for_good
 
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
+    def _meet_call(self) -> None:
         if self.calls == self._nth or (self._for_good and self.calls > self._nth):
             self.failed += 1
             raise OSError(self._number, os.strerror(self._number))
@@ -51,15 +64,14 @@ class Killed(BaseException):
 
 
 class KilledDisk(CountingDisk):
-    """Raises Killed before every call after the first `calls`, of any kind or of one ("rename", "unlink", ...)."""
+    """Raises Killed before the call after the first `calls`, and before whatever a dead process would do next."""
 
     def __init__(self, calls: int, kind: str = "") -> None:
-        super().__init__()
+        super().__init__(kind)
         self._allowed = calls
-        self._kind = kind
 
     def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += self._kind in ("", call)
+        super()._step(call, path, source)
         if self.calls > self._allowed:
             raise Killed
 
@@ -71,7 +83,20 @@ class DyingDisk(CountingDisk):
         super().__init__()
         self._nth = nth
 
-    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
-        self.calls += 1
+    def _meet_call(self) -> None:
         if self.calls == self._nth:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def memory_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder in memory, where thousands of stores are made: an fsync costs nothing there, and the calls are the same.
+
+    Args:
+        otherwise: What is given where there is no such file system.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        yield otherwise
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        yield Path(folder)

@@ -7,9 +7,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from skuscan_server.app import create_app
 from skuscan_server.config import ServerConfig
 from skuscan_server.services import Services
-from tools.fault_bench.serving import serving
-
-LOOPBACK = "127.0.0.1"
+from tools.fault_bench.serving import LOOPBACK, serving
 
 
 class _Quiet(WSGIRequestHandler):

@@ -1,8 +1,6 @@
 """A publisher in memory: makes signed-looking generations of a small catalogue and delivers their files to a store."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +36,7 @@ from skuscan.proto.catalogue_pb2 import (
 )
 from skuscan.store import DeviceIdentity, Store
 from skuscan.store.durable import DISK, Disk
+from tools.fault_bench.disks import memory_folder
 
 State = dict[tuple[RecordKind, str], bytes]
 
@@ -163,8 +162,6 @@ class Publisher:
             to.append(segment_ref(data))
 
 
-MEMORY = Path("/dev/shm")  # an fsync costs nothing there; the calls are the same
-
 IDENTITY = DeviceIdentity(
     server_url="http://127.0.0.1:1",
     device_id="d1",
@@ -245,9 +242,6 @@ def disk() -> Disk:
 
 @pytest.fixture
 def work(tmp_path):
-    """A folder in memory where there is one: hundreds of updates are made in it."""
-    if not os.access(MEMORY, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        yield Path(folder)
+    """A folder for hundreds of stores."""
+    with memory_folder(tmp_path) as folder:
+        yield folder

@@ -1,15 +1,13 @@
 """The journal never costs the work it tells of."""
 
+import errno
+
 import pytest
 
 from skuscan.store import journal as journal_module
 from skuscan.store.durable import Disk
 from skuscan.store.journal import Journal
-
-
-class FullDisk(Disk):
-    def _step(self, call, path, source=None):
-        raise OSError(28, "No space left on device")
+from tools.fault_bench.disks import FailingDisk
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def test_the_journal_is_bounded_and_keeps_the_newest(path, monkeypatch):
 
 @pytest.mark.guarantee("G12")
 def test_a_full_disk_costs_the_line_and_nothing_else(path, caplog):
-    Journal(path, FullDisk()).note("live", 1)
+    Journal(path, FailingDisk(1, errno.ENOSPC, for_good=True)).note("live", 1)
     assert "missed live of generation 1" in caplog.text
 
 

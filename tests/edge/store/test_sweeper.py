@@ -9,6 +9,7 @@ import pytest
 
 from skuscan.store.sweeper import Sweeper
 
+PATIENCE = 20.0  # s
 CUT_WHILE_OPEN = """
 import os, sys
 from pathlib import Path
@@ -30,10 +31,6 @@ def live(two, pass_probes):
     return two[0]
 
 
-def wait_for(event: threading.Event) -> None:
-    assert event.wait(20)
-
-
 @pytest.mark.guarantee("G11")
 def test_damage_is_found_and_repaired_in_the_background(live, monkeypatch):
     table = live.folder(1) / "base/reference.table"
@@ -43,7 +40,7 @@ def test_damage_is_found_and_repaired_in_the_background(live, monkeypatch):
     swept, sweep = threading.Event(), live.sweep
     monkeypatch.setattr(live, "sweep", lambda: (sweep(), swept.set())[0])
     sweeper = Sweeper(live, sweep_seconds=3_600.0, look_seconds=0.001)
-    wait_for(swept)
+    assert swept.wait(PATIENCE)
     sweeper.stop()
     assert [event["event"] for event in live.journal.last(2)] == ["live", "repaired"]
     assert live.open_generation().reference(0).sku == "A"
@@ -68,7 +65,7 @@ def test_a_sweep_that_another_process_is_in_the_way_of_comes_later(live, monkeyp
     monkeypatch.setattr(live, "is_sweep_due", lambda seconds: (due(seconds), tried.set())[0])
     with type(live).open(live.path).lock:
         sweeper = Sweeper(live, 3_600.0, look_seconds=0.001)
-        wait_for(tried)
+        assert tried.wait(PATIENCE)
         assert live.is_sweep_due(3_600.0)
     sweeper.stop()
 
