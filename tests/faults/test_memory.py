@@ -21,8 +21,8 @@ CHANGED = REFERENCES // 100
 # of the process and its children, looked at all the time from outside.
 DEVICE = """
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
 from skuscan import Recognizer
 from skuscan.bundle.manifest import parse_manifest
 from skuscan.store import Store
@@ -41,7 +41,8 @@ with Recognizer.open(Store.open(folder / "store")) as recognizer:
         manifest = (folder / update).read_bytes()
         # As `plan_sync` decides: a delta keeps the index of its base, a new base gets one in a child.
         build = child_builder(parse_manifest(manifest).annoy) if update == "base" else None
-        store.activate(store.prepare(manifest, (folder / "model").read_bytes(), build), check_probes)
+        probe = partial(check_probes, eye=recognizer.eye)  # as a program does that scans and syncs in one process
+        store.activate(store.prepare(manifest, (folder / "model").read_bytes(), build), probe)
         recognizer.identify(photo)
         print("done", flush=True)
         sys.stdin.readline()

@@ -1,5 +1,7 @@
 """The default trial, with the released model on this machine's runtime."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from skuscan.features import FeatureExtractor
 from skuscan.proto.bundle_pb2 import Probe
 from skuscan.proto.catalogue_pb2 import Product, Reference
 from skuscan.runtime import RuntimeOptions
+from skuscan.scan import Eye
 from skuscan.sync.probes import check_probes
 
 SKUS = ("a", "b", "c")
@@ -63,6 +66,17 @@ def trial(released_model, features):
 
 def test_a_good_generation_passes(trial):
     check_probes(trial())
+
+
+def test_a_model_that_is_open_is_not_opened_again(trial, released_model, monkeypatch):
+    eye = Eye.open(released_model, RuntimeOptions())
+    monkeypatch.delattr(Eye, "open")
+    check_probes(trial(), eye=eye)
+
+
+def test_a_generation_with_another_model_is_tried_with_its_own(trial, released_model):
+    eye = Eye.open(released_model, RuntimeOptions())
+    check_probes(trial(), eye=replace(eye, feature_space=bytes(32)))
 
 
 @pytest.mark.guarantee("G6")

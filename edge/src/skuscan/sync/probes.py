@@ -14,20 +14,28 @@ from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Probe
 from skuscan.recognition import RecognizerOptions
 from skuscan.recognizer import Recognizer
+from skuscan.scan import Eye
 from skuscan.store import Generation
 
 MINIMUM_COSINE = 0.99  # between this device's embedding of a probe and the shipped one; see docs/decisions/0046
 
 
-def check_probes(generation: Generation, options: RecognizerOptions | None = None) -> None:
+def check_probes(generation: Generation, options: RecognizerOptions | None = None, eye: Eye | None = None) -> None:
     """Ask a generation its probes. One without probes passes when its model and its index can be opened.
+
+    Args:
+        generation: On trial.
+        options: How this device scans.
+        eye: What this process scans with: used when it is the generation's model, which saves the memory of opening
+            that a second time. None: the model is opened here.
 
     Raises:
         ModelError: The network cannot run here, or a probe comes out differently.
         StoreError: A probe's picture, a record or the index is damaged.
         PictureError: A probe's picture cannot be decoded here.
     """
-    recognizer = Recognizer(generation, options)
+    same = eye is not None and eye.feature_space == generation.model.feature_space
+    recognizer = Recognizer(generation, options, eye if same else None)
     for probe in generation.probes:
         cosine = probe_cosine(recognizer.eye.embedder, generation, probe)
         if not cosine >= MINIMUM_COSINE:
