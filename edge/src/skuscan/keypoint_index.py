@@ -126,8 +126,8 @@ def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
 def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterator[bytes]:
     """The index over references, numbered as they come, block by block.
 
-    Memory: 4 bytes for each keypoint and table, and 8 for each keypoint while one table is sorted; the references are let go
-    as they come.
+    Memory: 4 bytes for each keypoint and table, and 8 for each keypoint while one table is sorted; the references are
+    let go as they come.
 
     Args:
         references: Each with its best keypoints first; one without keypoints is never voted for.

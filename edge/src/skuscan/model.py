@@ -8,7 +8,7 @@ Either way every file is checked against its SHA-256 before it is used.
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
@@ -27,6 +27,7 @@ EMBEDDING_SIZE = 256  # components
 ARTIFACT_FILE = "artifact.json"
 BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"
+_BLOCK = 1 << 16  # bytes read at once: checking a backbone takes no memory of its size
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Head:
             raise ModelError("a head's attention has as many channels as its projection", f"{attention.shape}")
         if not all(np.isfinite(a).all() for a in (gem_p, projection, bias, attention)) or gem_p.size != 1:
             raise ModelError("a head's numbers are finite", "a NaN, an infinity or a wrong shape")
-        return cls(float(gem_p), *(a.astype(np.float32) for a in (projection, bias, attention)))
+        return cls(float(gem_p), *(a.astype(np.float32, copy=False) for a in (projection, bias, attention)))
 
     def dump(self) -> bytes:
         """The `.npz` that `load` reads."""
@@ -107,7 +108,7 @@ class Model:
         if artifact.format != 1:
             raise ModelError("a model artefact has format 1", f"format {artifact.format}", "update skuscan")
         backbone = locate(artifact.backbone)
-        _read_checked(backbone, artifact.backbone, LIMITS.backbone_bytes)
+        _check_file(backbone, artifact.backbone, LIMITS.backbone_bytes)
         head = Head.load(_read_checked(locate(artifact.head), artifact.head, LIMITS.head_bytes))
         return cls(artifact, backbone, head)
 
@@ -160,12 +161,26 @@ def _canonical(message: Message) -> dict[str, object]:
 
 
 def _read_checked(path: Path, ref: FileRef, limit: int) -> bytes:
+    return b"".join(_checked_blocks(path, ref, limit))
+
+
+def _check_file(path: Path, ref: FileRef, limit: int) -> None:
+    for _ in _checked_blocks(path, ref, limit):
+        pass
+
+
+def _checked_blocks(path: Path, ref: FileRef, limit: int) -> Iterator[bytes]:
+    """A file's content; the error comes at its end."""
     if ref.length > limit:
         raise ModelError(f"{path.name} has at most {limit} bytes", f"{ref.length} bytes")
+    digest, length = hashlib.sha256(), 0
     try:
-        data = path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            while length <= ref.length and (block := file.read(_BLOCK)):
+                digest.update(block)
+                length += len(block)
+                yield block
     except OSError as error:
         raise ModelError("the model's files are readable", f"{path}: {error.strerror}") from error
-    if len(data) != ref.length or hashlib.sha256(data).digest() != ref.sha256:
+    if length != ref.length or digest.digest() != ref.sha256:
         raise ModelError("the model's files have the SHA-256 that the artefact names", str(path), "install it again")
-    return data

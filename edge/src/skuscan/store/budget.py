@@ -17,7 +17,8 @@ from skuscan.keypoint_index import index_bytes, word_bits
 from skuscan.model import EMBEDDING_SIZE
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, RecordKind
-from skuscan.store.generation import LAYERS, LOCAL_INDEX_FILE, Generation
+from skuscan.store.generation import LAYERS, LOCAL_INDEX_FILE
+from skuscan.store.pointers import Reusable
 from skuscan.store.table import ENTRY_BYTES
 
 DEFAULT_BYTES = 4_000_000_000  # bytes; two generations of 100,000 references and a third being built
@@ -62,7 +63,7 @@ class Allowance:
             yield block
 
 
-def derived_bytes(manifest: Manifest, reuse: Generation | None, builds_index: bool) -> int:
+def derived_bytes(manifest: Manifest, reuse: Reusable | None, builds_index: bool) -> int:
     """Bytes that building a generation's folder may take, at most.
 
     Args:
@@ -78,7 +79,7 @@ def derived_bytes(manifest: Manifest, reuse: Generation | None, builds_index: bo
     return total
 
 
-def _is_shared(manifest: Manifest, reuse: Generation | None, layer: str, kind: RecordKind) -> bool:
+def _is_shared(manifest: Manifest, reuse: Reusable | None, layer: str, kind: RecordKind) -> bool:
     if reuse is None or layer != "base":
         return False
     return segments_of(manifest, layer, kind) == segments_of(reuse.manifest, layer, kind)

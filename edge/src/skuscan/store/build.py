@@ -26,11 +26,10 @@ from skuscan.store.generation import (
     KEYPOINTS_FILE,
     LAYERS,
     LOCAL_INDEX_FILE,
-    Generation,
     embeddings_header,
     table_file,
 )
-from skuscan.store.pointers import Contents, GenerationName
+from skuscan.store.pointers import Contents, GenerationName, Reusable
 from skuscan.store.table import RecordTable, base_entries, delta_entries, table_blocks
 
 BUILD_PREFIX = "build-"  # of folders in tmp/ where generations are built
@@ -58,7 +57,7 @@ class GenerationBuild:
     manifest: Manifest
     folder: Path
     allowance: Allowance
-    reuse: Generation | None = None
+    reuse: Reusable | None = None
     build_index: IndexBuilder | None = None
     _files: dict[str, FileRef] = field(default_factory=dict)
     _tables: dict[str, bytes] = field(default_factory=dict)
@@ -103,14 +102,14 @@ class GenerationBuild:
 
     def _keypoint_index(self, rows: RecordTable) -> Iterator[bytes]:
         """The delta's words are as long as the base's, or their votes would not compare."""
-        base = RecordTable.open(self.folder / "base" / table_file(RECORD_KIND_REFERENCE), RECORD_KIND_REFERENCE)
+        base = sum(segment.records for segment in segments_of(self.manifest, "base", RECORD_KIND_REFERENCE))
         keypoints = (stored_keypoints(Reference.FromString(rows.record(row))) for row in range(len(rows)))
-        return keypoint_index_blocks(keypoints, word_bits(len(base)))
+        return keypoint_index_blocks(keypoints, word_bits(base))
 
-    def _same_base(self, other: Generation, kind: RecordKind) -> bool:
+    def _same_base(self, other: Reusable, kind: RecordKind) -> bool:
         return segments_of(self.manifest, "base", kind) == segments_of(other.manifest, "base", kind)
 
-    def _link(self, other: Generation, paths: list[str]) -> bool:
+    def _link(self, other: Reusable, paths: list[str]) -> bool:
         """Share another generation's files; False when one of them is damaged, which is not to spread."""
         if not all(is_intact(other.folder / path, other.contents.files[path]) for path in paths):
             return False

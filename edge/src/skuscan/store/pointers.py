@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
+from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
 
 
@@ -115,3 +117,18 @@ def _file_to_json(ref: FileRef) -> str:
 def _file_from_json(text: str) -> FileRef:
     sha256, _, length = text.partition(":")
     return FileRef(sha256=bytes.fromhex(sha256), length=int(length))
+
+
+@dataclass(frozen=True)
+class Reusable:
+    """A generation whose base files another one may share. It is not opened: each file is checked when it is shared.
+
+    Attributes:
+        folder: Where its files are.
+        contents: What they are.
+        manifest: What was signed.
+    """
+
+    folder: Path
+    contents: Contents
+    manifest: Manifest

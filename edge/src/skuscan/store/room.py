@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from skuscan.bundle.manifest import parse_manifest
 from skuscan.errors import SkuscanError
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store import housekeeping
 from skuscan.store.budget import RESERVE_BYTES, Allowance, OverBudgetError
 from skuscan.store.generation import Generation
+from skuscan.store.pointers import Reusable
 
 if TYPE_CHECKING:
     from skuscan.store.store import Store
@@ -21,13 +23,15 @@ def allowance(store: "Store") -> Allowance:
     return Allowance(budget, budget - RESERVE_BYTES - used_bytes(store))
 
 
-def reusable(store: "Store", number: int) -> Generation | None:
+def reusable(store: "Store", number: int) -> Reusable | None:
     """The generation whose base files generation `number` may share: the live one, where that is another."""
     current = store.read_current()
     if current is None or current.live.number == number:
         return None
     try:
-        return store.open_generation(current.live.number)
+        contents = store.contents(current.live.number)
+        manifest = parse_manifest(store.blobs.read(contents.name.manifest))
+        return Reusable(store.folder(current.live.number), contents, manifest)
     except SkuscanError:
         return None
 

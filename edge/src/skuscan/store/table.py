@@ -17,6 +17,7 @@ import hashlib
 import os
 import struct
 import weakref
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class RecordTable:
         weakref.finalize(self, os.close, descriptor)
         self.index_sha256 = b""
         self._entries, self._keys, self._records = self._read_index(kind)
-        self._key_ends = self._entries["key_end"].tolist()
+        self._key_ends = array("I", self._entries["key_end"].astype(np.uintc).tobytes())  # quicker to look up
         self._tombstones = frozenset(self._key(i) for i in range(self._records, len(self._entries)))
 
     @classmethod
@@ -166,18 +167,17 @@ class RecordTable:
         if len(trailer) < _TRAILER.size or not trailer.startswith(_MAGIC):
             raise self._damaged("no trailer")
         _, version, stored_kind, records, tombstones, key_bytes, sha256 = _TRAILER.unpack(trailer)
-        index_bytes = (records + tombstones) * _ENTRY.itemsize + key_bytes
-        start = size - _TRAILER.size - index_bytes
+        entry_bytes = (records + tombstones) * _ENTRY.itemsize
+        start = size - _TRAILER.size - entry_bytes - key_bytes
         if start < 0:
             raise self._damaged("an index longer than the file")
-        index = self._read(index_bytes, start)
-        if _index_digest(index, trailer) != sha256:
+        entries, keys = self._read(entry_bytes, start), self._read(key_bytes, start + entry_bytes)
+        if _index_digest(entries, keys, trailer) != sha256:
             raise self._damaged("an index without its SHA-256")
         if (version, stored_kind) != (_FORMAT, kind):
             raise self._damaged(f"format {version} of kind {stored_kind}")
         self.index_sha256 = sha256
-        entries = np.frombuffer(index, _ENTRY, records + tombstones)
-        return entries, index[entries.nbytes :], records
+        return np.frombuffer(entries, _ENTRY, records + tombstones), keys, records
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError("a table is whole", f"{self._path}: {what}", "run `skuscan sync`")
@@ -192,12 +192,16 @@ def _index_blocks(kind: RecordKind, placed: dict[str, tuple[int, int, bytes]], w
         offset, length, sha256 = placed[key]
         table["offset"][row], table["length"][row] = offset, length
         table["sha256"][row] = np.frombuffer(sha256, np.uint8)
-    index = table.tobytes() + b"".join(names)
-    sizes = (len(ordered), len(withdrawn), len(index) - table.nbytes)
+    entries, keys = table.tobytes(), b"".join(names)
+    sizes = (len(ordered), len(withdrawn), len(keys))
     unsigned = _TRAILER.pack(_MAGIC, _FORMAT, kind, *sizes, bytes(SHA256_BYTES))
-    yield index
-    yield unsigned[:-SHA256_BYTES] + _index_digest(index, unsigned)
+    yield entries
+    yield keys
+    yield unsigned[:-SHA256_BYTES] + _index_digest(entries, keys, unsigned)
 
 
-def _index_digest(index: bytes, trailer: bytes) -> bytes:
-    return hashlib.sha256(index + trailer[:-SHA256_BYTES]).digest()
+def _index_digest(entries: bytes, keys: bytes, trailer: bytes) -> bytes:
+    digest = hashlib.sha256(entries)
+    digest.update(keys)
+    digest.update(trailer[:-SHA256_BYTES])
+    return digest.digest()
