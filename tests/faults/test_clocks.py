@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from skuscan.store import Store
-from skuscan.store.checked_json import read_checked
-from skuscan.sync.trust import TIME_FLOOR_FILE
+from skuscan.store.store import METADATA_FOLDER
+from skuscan.sync.clock import time_floor
 from skuscan_server.keys import init_keys
 from tools.fault_bench.clock import COMPILER, ClockedWorker
 from tools.fault_bench.history import State, identity_at, new_site, publish_history
@@ -70,7 +70,7 @@ def year(memory: Path, serve: Callable[[Path], Server], tmp_path_factory: pytest
 
 
 def floor_of(store: Store) -> float:
-    return float(read_checked(store.path / "tuf" / TIME_FLOOR_FILE)["unix_s"])
+    return time_floor(store.path / METADATA_FOLDER)
 
 
 def draw_clock(rng: random.Random, right: datetime) -> datetime:

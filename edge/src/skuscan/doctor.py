@@ -16,14 +16,15 @@ from skuscan.index import LayeredIndex, annoy_installed
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
 from skuscan.store.housekeeping import bytes_on_disk
+from skuscan.store.store import METADATA_FOLDER
 from skuscan.sync.agent import heal
+from skuscan.sync.clock import seconds_behind, time_floor
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.probes import MINIMUM_COSINE, probe_cosine
 from skuscan.sync.transport import Transport, absolute_url
 
 FREE_DISK_BYTES = 200_000_000  # bytes; under this an update may not fit
 STALE_CATALOGUE_S = 14 * 86_400  # s; an older catalogue is worth a look
-CLOCK_SLACK_S = 300  # s by which this clock may be behind the publication it holds
 HEALTH_PATH = "healthz"
 
 
@@ -61,7 +62,7 @@ def examine(path: Path, runtime: RuntimeOptions, sync: SyncOptions) -> Iterator[
         yield _generation(store, generation)
         yield _guarded("model", lambda: _model(generation, runtime))
         yield _guarded("index", lambda: _index(generation))
-        yield _clock(generation)
+    yield _clock(store)
     yield _disk(path)
     yield _guarded("server", lambda: _server(store, sync))
 
@@ -121,12 +122,11 @@ def _index(generation: Generation) -> Finding:
     return Finding("index", "warning", "exact search: the index is damaged or lost", "run `skuscan sync`")
 
 
-def _clock(generation: Generation) -> Finding:
-    behind = generation.manifest.created_unix_ms / 1000 - time.time()
-    if behind > CLOCK_SLACK_S:
-        return Finding(
-            "clock", "warning", f"{behind / 3600:.1f} hours before the catalogue's own time", "set the clock"
-        )
+def _clock(store: Store) -> Finding:
+    behind = seconds_behind(time_floor(store.path / METADATA_FOLDER))
+    if behind:
+        text = f"{behind / 3600:.1f} hours behind a time that was seen signed"
+        return Finding("clock", "warning", text, "set it")
     return Finding("clock", "ok", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()))
 
 

@@ -5,9 +5,13 @@ import time
 from email.utils import formatdate
 
 import pytest
+from click.testing import CliRunner
 
-from skuscan.sync import sync_once
-from skuscan.sync.clock import RIGHT, skew_of, told_skew
+from skuscan.cli.status import command as show_status
+from skuscan.doctor import examine
+from skuscan.runtime import RuntimeOptions
+from skuscan.sync import import_bundle, sync_once
+from skuscan.sync.clock import BEHIND, RIGHT, skew_of, told_skew
 
 HOUR = 3_600  # s
 
@@ -53,6 +57,31 @@ def test_a_wrong_clock_is_told_once_and_so_is_a_right_one(site, server, store, o
     assert told(store) == [text, RIGHT]
 
 
+@pytest.mark.guarantee("G13")
+def test_a_clock_behind_a_time_that_was_seen_signed_is_told_without_a_server(
+    site, server, store, options, pass_probes, at
+):
+    site.publish_base("a")
+    sync_once(store, options, pass_probes)
+    at(-3 * HOUR)
+    for _ in range(2):
+        import_bundle(store, site.folder, options, pass_probes)
+    assert told(store) == [BEHIND]
+    status = CliRunner().invoke(show_status, ["--store", str(store.path)])
+    assert f"CLOCK       {BEHIND}" in status.output.splitlines()
+    clock = next(finding for finding in examine(store.path, RuntimeOptions(), options) if finding.check == "clock")
+    assert (clock.state, clock.text) == ("warning", "3.0 hours behind a time that was seen signed")
+    at(0)
+    sync_once(store, options, pass_probes)
+    assert told(store) == [BEHIND, RIGHT]
+    assert "CLOCK" not in CliRunner().invoke(show_status, ["--store", str(store.path)]).output
+
+
+@pytest.mark.parametrize(("skew", "seconds"), [(None, -HOUR), (1.0, -HOUR), (-2.0 * HOUR, -2 * HOUR)])
+def test_a_report_tells_a_clock_behind_the_floor_where_the_server_does_not_know_better(skew, seconds):
+    assert told_skew(skew, time.time() + HOUR) == pytest.approx(seconds, abs=2)
+
+
 def test_a_right_clock_is_not_mentioned(site, server, store, options, pass_probes, at):
     site.publish_base("a")
     at(20)
@@ -63,11 +92,11 @@ def test_a_right_clock_is_not_mentioned(site, server, store, options, pass_probe
 
 def test_a_cache_that_says_how_old_its_answer_is_makes_no_clock_wrong():
     date = formatdate(time.time() - HOUR, usegmt=True)
-    assert told_skew(skew_of({"Date": date, "Age": str(HOUR)})) == 0
-    assert told_skew(skew_of({"Date": date})) == pytest.approx(HOUR, abs=2)
+    assert told_skew(skew_of({"Date": date, "Age": str(HOUR)}), 0) == 0
+    assert told_skew(skew_of({"Date": date}), 0) == pytest.approx(HOUR, abs=2)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Date": "soon"}, {"Date": "x" * 5}])
 def test_an_answer_without_a_date_tells_nothing(headers):
     assert skew_of(headers) is None
-    assert told_skew(None) == 0
+    assert told_skew(None, 0) == 0

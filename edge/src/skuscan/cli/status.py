@@ -26,9 +26,12 @@ def command(threads: int, delegates: tuple[str, ...], store: Path, as_json: bool
     from skuscan.index import LayeredIndex
     from skuscan.runtime import RuntimeOptions
     from skuscan.store import Store
+    from skuscan.store.store import METADATA_FOLDER
+    from skuscan.sync.clock import BEHIND, seconds_behind, time_floor
 
     opened = Store.open(store)
     status = asdict(opened.status()) | {"store": str(store), "server": opened.identity.server_url}
+    status["clock"] = BEHIND if seconds_behind(time_floor(store / METADATA_FOLDER)) else ""
     if status["generation"] is not None:
         generation = opened.open_generation()
         status["model"] = generation.model.artifact.name
@@ -49,6 +52,8 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"store       {status['store']}",
         f"device      {status['device_id']}, assortment {status['assortment']}, server {status['server']}",
     ]
+    if status["clock"]:
+        lines.append(f"CLOCK       {status['clock']}")
     if status["generation"] is None:
         return [*lines, f"generation  none yet: {status['degraded'] or 'run `skuscan sync`'}", *_happened(status)]
     lines.append(f"generation  {status['generation']}, published {_age(status['age_s'])} ago")

@@ -36,7 +36,8 @@ from skuscan.store.journal import Journal
 from skuscan.store.pointers import Contents, Current, DeviceIdentity, GenerationName
 from skuscan.store.trials import Trials
 
-FOLDERS = ("blobs", "generations", "trial", "tuf", "tmp")
+METADATA_FOLDER = "tuf"
+FOLDERS = ("blobs", "generations", "trial", METADATA_FOLDER, "tmp")
 IDENTITY_FILES = ("identity.json", "identity.copy.json")  # without either, somebody must enrol the device again
 SETTINGS_FILE = "settings.json"
 LOCK_PATIENCE = 5.0  # s, that a writer waits for another one, such as a sweep or a reader that repairs

@@ -37,7 +37,8 @@ from skuscan.store.budget import OverBudgetError
 from skuscan.store.housekeeping import Swept
 from skuscan.store.journal import MAX_TEXT
 from skuscan.store.room import BUDGET
-from skuscan.sync.clock import note_skew
+from skuscan.store.store import METADATA_FOLDER
+from skuscan.sync.clock import note_skew, time_floor
 from skuscan.sync.downloader import Download, Downloader, Progress
 from skuscan.sync.healing import Healer
 from skuscan.sync.index_build import child_builder
@@ -162,7 +163,7 @@ class Sync:
         self._healer = Healer(store, self._fetch_again, self._rules())
         identity = store.identity
         self._trust = TrustedMetadata(
-            store.path / "tuf",
+            store.path / METADATA_FOLDER,
             self._scratch,
             identity.assortment,
             bytes.fromhex(identity.root_sha256),
@@ -183,14 +184,14 @@ class Sync:
                 state, reason = self._update()
                 self._fetch_displays()
             except SkuscanError as error:
-                note_skew(self._store.journal, self._offered, self._transport.clock_skew)
+                self._note_clock()
                 self._note_refusal(error)
                 raise
             finally:
                 if self._source.offline:  # the next bundle may be another one
                     with suppress(StoreError):
                         self._store.disk.remove_folder(self._parts)
-            note_skew(self._store.journal, self._offered, self._transport.clock_skew)
+            self._note_clock()
             if state == "activated":
                 self._clean_up()
         generation = self._store.current() or 0
@@ -338,6 +339,10 @@ class Sync:
             yield
         finally:
             self._bytes[stage] += self._transport.received - before
+
+    def _note_clock(self) -> None:
+        floor = time_floor(self._store.path / METADATA_FOLDER)
+        note_skew(self._store.journal, self._offered, self._transport.clock_skew, floor)
 
     def _note_refusal(self, error: SkuscanError) -> bool:
         """A server that is down is no news; what is refused, and a bundle that fails, is: once in a row."""

@@ -10,7 +10,8 @@ from skuscan.errors import SkuscanError
 from skuscan.proto.device_pb2 import DeviceReport
 from skuscan.runtime import LIBRARIES
 from skuscan.store import Store
-from skuscan.sync.clock import told_skew
+from skuscan.store.store import METADATA_FOLDER
+from skuscan.sync.clock import time_floor, told_skew
 from skuscan.sync.enrolment import JSON_HEADERS
 from skuscan.sync.transport import VERSION, Transport, absolute_url
 
@@ -29,6 +30,7 @@ def report(store: Store, transport: Transport, rejected: int, generation: int, r
         reason: Why it was rejected, or waits.
     """
     identity, degraded = store.identity, store.status().degraded
+    floor = time_floor(store.path / METADATA_FOLDER)
     message = DeviceReport(
         generation=generation,
         state="rejected" if rejected else "degraded" if degraded else "live",
@@ -36,7 +38,7 @@ def report(store: Store, transport: Transport, rejected: int, generation: int, r
         version=VERSION,
         runtime=_runtime(),
         rejected_generation=max(rejected, *store.rejected(), 0),
-        clock_skew_s=told_skew(transport.clock_skew),
+        clock_skew_s=told_skew(transport.clock_skew, floor),
     )
     body = json_format.MessageToJson(message, preserving_proto_field_name=True).encode()
     headers = {**JSON_HEADERS, "Authorization": f"Bearer {identity.device_token}"}

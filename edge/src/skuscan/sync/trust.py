@@ -23,8 +23,9 @@ from tuf.api.metadata import Root, Snapshot, TargetFile, Targets, Timestamp
 from skuscan.bundle.limits import LIMITS
 from skuscan.errors import StoreError, TrustError
 from skuscan.proto.catalogue_pb2 import FileRef
-from skuscan.store.checked_json import read_checked, write_checked
+from skuscan.store.checked_json import write_checked
 from skuscan.store.durable import DISK, Disk, read_file
+from skuscan.sync.clock import TIME_FLOOR_FILE, time_floor
 from skuscan.sync.metadata import ROOT_HISTORY, UPDATES_STOP, MetadataFolder, Session, target_ref
 from skuscan.sync.repository_format import (
     GENERATION_FIELD,
@@ -36,7 +37,6 @@ from skuscan.sync.repository_format import (
 )
 from skuscan.sync.transport import Transport
 
-TIME_FLOOR_FILE = "time_floor"
 _FIRST_ROOT = ROOT_HISTORY / "1.root.json"
 
 
@@ -133,7 +133,8 @@ class TrustedMetadata:
     def _check_time(self, view: "_Verified") -> None:
         """G13: a clock that was set back must not bring expired metadata back to life."""
         signed_at = view.timestamp.unrecognized_fields.get(SIGNED_AT_FIELD)
-        floor = max(self._time_floor(), signed_at if isinstance(signed_at, int) else 0)
+        seen = time_floor(self._folder)
+        floor = max(seen, signed_at if isinstance(signed_at, int) else 0)
         for signed in (view.root, view.timestamp, view.snapshot, view.targets, view.models):
             if signed.expires.timestamp() <= floor:
                 raise TrustError(
@@ -141,16 +142,9 @@ class TrustedMetadata:
                     f"a {signed.type} that expired {signed.expires:%Y-%m-%d}, before a time that was seen signed",
                     UPDATES_STOP,
                 )
-        if floor > self._time_floor():
+        if floor > seen:
             self._disk.make_folder(self._folder)
             write_checked(self._disk, self._folder / TIME_FLOOR_FILE, {"unix_s": floor})
-
-    def _time_floor(self) -> int:
-        """The latest signed time seen, unix seconds; 0 when none is known. A damaged one would stop all updates."""
-        try:
-            return int(read_checked(self._folder / TIME_FLOOR_FILE)["unix_s"])
-        except StoreError:
-            return 0
 
 
 def fetch_pinned_root(transport: Transport, metadata_url: str, root_sha256: bytes) -> bytes:
