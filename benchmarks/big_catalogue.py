@@ -19,9 +19,7 @@ from PIL import Image
 from sqlalchemy import delete, insert, select
 
 from skuscan import appearance, keypoints
-from skuscan.appearance import CELLS, Appearance
 from skuscan.catalogue import Catalogue
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.quality import ReferenceQuality
 from skuscan_server.builder.publish import Published
@@ -31,8 +29,8 @@ from skuscan_server.config import ServerConfig
 from skuscan_server.db.batches import batched
 from skuscan_server.db.models import Display, Feature, Picture, Product, Reference
 from skuscan_server.services import Services
+from tools.random_features import KEYPOINTS, random_appearance, random_keypoints
 
-KEYPOINTS = 150  # of a reference
 FRAME = (640, 640)  # px
 
 PICTURE_BYTES = 40_000  # bytes that a picture is said to have; nobody reads it
@@ -158,21 +156,12 @@ def _feature(picture_sha256: bytes, feature_space: bytes) -> dict[str, Any]:
     """Drawn from the picture and the feature space, so another model has other features."""
     rng = np.random.default_rng([*picture_sha256[:8], *feature_space[:8]])
     vector = rng.normal(size=256)
-    points = Keypoints(
-        (rng.random((KEYPOINTS, 2)) * FRAME).astype(np.float32),
-        rng.integers(0, 256, (KEYPOINTS, DESCRIPTOR_BYTES), np.uint8),
-        rng.integers(0, 4, KEYPOINTS, np.uint8),
-        (rng.random(KEYPOINTS) * 360).astype(np.float32),
-        *FRAME,
-    )
-    colours = (rng.random((CELLS, CELLS, 3)) * 255).astype(np.float32)
-    printed = np.ones((CELLS, CELLS), np.bool_)
     return {
         "picture_sha256": picture_sha256,
         "feature_space": feature_space,
         "embedding": np.rint(vector * (127 / np.abs(vector).max())).astype(np.int8).tobytes(),
-        "keypoints": keypoints.pack(points),
-        "appearance": appearance.pack(Appearance((0, 0, *FRAME), colours, printed)),
+        "keypoints": keypoints.pack(random_keypoints(rng, KEYPOINTS, *FRAME)),
+        "appearance": appearance.pack(random_appearance(rng, (0, 0, *FRAME))),
         "quality": QUALITY,
     }
 

@@ -53,7 +53,12 @@ class PublishNumbers:
 
 
 class DatabaseClock:
-    """Adds up the time inside the database's driver: statements and commits; fetching rows is counted with the rest."""
+    """Adds up the time that statements take inside the database's driver; fetching their rows belongs to the rest.
+
+    Attributes:
+        seconds: So far.
+        statements: So many, commits among them, which are counted and not timed.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.seconds = 0.0

@@ -13,7 +13,7 @@ from benchmarks.store_size import annoy_of, manifest_of, parts, segment_of
 from skuscan.bundle.manifest import parse_manifest, serialize_manifest
 from skuscan.bundle.records import KINDS, key_of, reference_id
 from skuscan.embedding import Embedder, quantize
-from skuscan.keypoints import Keypoints, pack
+from skuscan.keypoints import pack
 from skuscan.model import HEAD_FILE, Model
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import AnnoyRef, Probe, SegmentRef
@@ -22,8 +22,8 @@ from skuscan.runtime import RuntimeOptions
 from skuscan.store import DeviceIdentity, Store
 from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.demo import benchmark_catalogue, photograph_product
+from tools.random_features import KEYPOINTS, random_keypoints
 
-KEYPOINTS = 150  # of a reference
 SIDE = 640  # px
 PRODUCT, REFERENCE, _ = KINDS
 
@@ -95,26 +95,13 @@ class Shop:
                 sku=sku,
                 reference_id=reference_id(b"%d" % number),
                 embedding=embedding if number else self._probe.embedding,
-                keypoints=_keypoints(rng),
+                keypoints=pack(random_keypoints(rng, KEYPOINTS, SIDE, SIDE)),
             )
             product = Product(sku=sku, name=f"Product {number}, generation {self._number}")
             for kind, message in ((PRODUCT, product), (REFERENCE, reference)):
                 data = message.SerializeToString()
                 records[kind, key_of(kind, data)] = data
         return records
-
-
-def _keypoints(rng: np.random.Generator) -> bytes:
-    return pack(
-        Keypoints(
-            rng.uniform(0, SIDE - 1, (KEYPOINTS, 2)).astype(np.float32),
-            rng.integers(0, 256, (KEYPOINTS, 20), dtype=np.uint8),
-            rng.integers(0, 8, KEYPOINTS).astype(np.uint8),
-            rng.uniform(0, 359, KEYPOINTS).astype(np.float32),
-            SIDE,
-            SIDE,
-        )
-    )
 
 
 def _jpeg(folder: Path) -> bytes:

@@ -7,21 +7,14 @@ from hypothesis import strategies as st
 
 from skuscan.errors import StoreError
 from skuscan.keypoint_index import CROWDED, KeypointIndex, build_keypoint_index, index_in_memory, word_bits
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+from skuscan.keypoints import Keypoints
+from tools.random_features import random_keypoints
 
 FLIPPED = 16  # bits of 160: what light and angle turn in a descriptor that is found again
 
 
 def keypoints(seed: int, count: int = 60) -> Keypoints:
-    rng = np.random.default_rng(seed)
-    return Keypoints(
-        rng.uniform(0, 400, (count, 2)).astype(np.float32),
-        rng.integers(0, 256, (count, DESCRIPTOR_BYTES), dtype=np.uint8),
-        rng.integers(0, 8, count, dtype=np.uint8),
-        rng.uniform(0, 360, count).astype(np.float32),
-        400,
-        400,
-    )
+    return random_keypoints(np.random.default_rng(seed), count, 400, 400)
 
 
 def seen(reference: Keypoints, seed: int, turn: float = 0.0, flipped: int = FLIPPED) -> Keypoints:

@@ -6,25 +6,17 @@ import pytest
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.embedding import quantize, unit
 from skuscan.keypoint_index import index_in_memory
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints, pack, unpack
+from skuscan.keypoints import Keypoints, pack, unpack
 from skuscan.model import Model
 from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.shortlist import Proposal, Shortlister
+from tools.random_features import random_keypoints
 
 PRODUCTS = 60
 
 
 def keypoints(seed: int) -> Keypoints:
-    rng = np.random.default_rng(seed)
-    found = Keypoints(
-        rng.uniform(0, 400, (50, 2)).astype(np.float32),
-        rng.integers(0, 256, (50, DESCRIPTOR_BYTES), dtype=np.uint8),
-        np.zeros(50, np.uint8),
-        rng.uniform(0, 360, 50).astype(np.float32),
-        400,
-        400,
-    )
-    return unpack(pack(found))
+    return unpack(pack(random_keypoints(np.random.default_rng(seed), 50, 400, 400)))
 
 
 def direction(number: int) -> np.ndarray:

@@ -11,12 +11,11 @@ from google.protobuf.message import DecodeError
 from PIL import Image
 
 from skuscan import appearance, keypoints
-from skuscan.appearance import CELLS, Appearance
 from skuscan.bundle.manifest import parse_manifest, serialize_manifest
 from skuscan.bundle.records import KINDS, parse_record
 from skuscan.bundle.segment import read_segment, segment_ref, write_segment
 from skuscan.keypoint_index import KeypointIndex, build_keypoint_index
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+from skuscan.keypoints import Keypoints
 from skuscan.model import Head, feature_space, file_ref, parse_artifact
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import Segment, SegmentRef
@@ -36,6 +35,7 @@ from skuscan.sync.token import EnrolToken
 from skuscan_server.catalogue.csv_import import read_csv
 from tools.fault_bench.fuzz import Reader
 from tools.fault_bench.repository_readers import bundle_reader, metadata_reader, miniature_site, scratch
+from tools.random_features import random_appearance, random_keypoints
 
 MOST_CSV = 1_000_000  # bytes
 MOST_ROWS = 1_000
@@ -60,21 +60,11 @@ LARGEST = 1 << 20  # bytes that a frame unpacks to before it is mutated
 
 
 def _points(count: int) -> Keypoints:
-    rng = np.random.default_rng(count)
-    return Keypoints(
-        (rng.random((count, 2)) * (640, 480)).astype(np.float32),
-        rng.integers(0, 256, (count, DESCRIPTOR_BYTES), np.uint8),
-        rng.integers(0, 4, count, np.uint8),
-        (rng.random(count) * 360).astype(np.float32),
-        640,
-        480,
-    )
+    return random_keypoints(np.random.default_rng(count), count, 640, 480)
 
 
 def _appearance() -> bytes:
-    colours = np.random.default_rng(1).random((CELLS, CELLS, 3)) * 255
-    printed = np.ones((CELLS, CELLS), np.bool_)
-    return appearance.pack(Appearance((10, 20, 600, 400), colours.astype(np.float32), printed))
+    return appearance.pack(random_appearance(np.random.default_rng(1), (10, 20, 600, 400)))
 
 
 def _records(kind: RecordKind) -> list[bytes]:
