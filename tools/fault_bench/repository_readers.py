@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from skuscan.sync.failures import MissingFileError
 from skuscan.sync.offline import Bundle, BundleTransport
 from skuscan.sync.options import SyncLimits, SyncOptions
-from skuscan.sync.transport import MissingFileError, Response, Transport
+from skuscan.sync.transport import Response, Transport
 from skuscan.sync.trust import TrustedMetadata
 from skuscan_server.bundle_export import BundleRepository, export_bundle
 from skuscan_server.keys import init_keys

@@ -9,8 +9,9 @@ import pytest
 from skuscan.errors import NetworkError
 from skuscan.store import Store
 from skuscan.sync import agent, enrolment
+from skuscan.sync.failures import StatusError
 from skuscan.sync.options import SyncOptions
-from skuscan.sync.transport import StatusError, Transport
+from skuscan.sync.transport import Transport
 from skuscan_server.access.devices import revoke
 from skuscan_server.config import ServerConfig
 from skuscan_server.services import Services

@@ -21,7 +21,8 @@ from typing import BinaryIO
 from skuscan.errors import NetworkError, StoreError, TrustError
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store.blobs import BlobFolder
-from skuscan.sync.transport import Answer, PassingError, StatusError, Transport
+from skuscan.sync.failures import PassingError, StatusError
+from skuscan.sync.transport import Answer, Transport
 
 Progress = Callable[[int, int], None]
 """Called with bytes done and bytes in all; from several threads, one at a time."""

@@ -16,9 +16,10 @@ from skuscan.errors import NetworkError, StoreError, TrustError
 from skuscan.proto.device_pb2 import EnrolRequest, EnrolResponse
 from skuscan.store import DeviceIdentity, Store
 from skuscan.store.store import IDENTITY_FILES
+from skuscan.sync.failures import StatusError
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.token import EnrolToken
-from skuscan.sync.transport import StatusError, Transport, absolute_url
+from skuscan.sync.transport import Transport, absolute_url
 from skuscan.sync.trust import fetch_pinned_root
 
 ENROL_PATH = "api/v1/enrol"

@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 
 from skuscan.errors import NetworkError, SkuscanError
 from skuscan.store import DeviceIdentity
+from skuscan.sync.failures import PassingError
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.repository_format import EVENTS_PATH
-from skuscan.sync.transport import Answer, PassingError, Transport, absolute_url
+from skuscan.sync.transport import Answer, Transport, absolute_url
 
 EVENT_STREAM = "text/event-stream"
 MAX_DOUBLINGS = 16  # of the pause between two attempts; the cap comes long before

@@ -23,8 +23,9 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 from skuscan.errors import NetworkError, StoreError, TrustError
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store.durable import DISK, Disk
+from skuscan.sync.failures import MissingFileError, StatusError
 from skuscan.sync.options import SyncLimits
-from skuscan.sync.transport import MissingFileError, StatusError, Transport
+from skuscan.sync.transport import Transport
 
 WORKING_COPY_PREFIX = "tuf-"  # of folders in the scratch folder
 TIMESTAMP_FILE = "timestamp.json"

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from skuscan.errors import SyncError
+from skuscan.sync.failures import MissingFileError
 from skuscan.sync.options import SyncLimits, SyncOptions
 from skuscan.sync.source import Source
-from skuscan.sync.transport import MissingFileError, Response, Transport
+from skuscan.sync.transport import Response, Transport
 
 MAX_TAR_FILES = 1_000_000  # in one bundle; a generation has some hundred, and a display picture for each product
 

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Protocol, TypeVar
@@ -23,6 +22,7 @@ import urllib3
 
 from skuscan.errors import ConfigError, NetworkError
 from skuscan.sync.clock import skew_of
+from skuscan.sync.failures import PASSING, PassingError, StatusError, pause_of, plain
 from skuscan.sync.options import SyncOptions
 from skuscan.sync.pools import pool_manager
 from skuscan.sync.repository_format import etag_of
@@ -33,47 +33,6 @@ USER_AGENT = f"skuscan/{VERSION}"
 
 _T = TypeVar("_T")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses after which another attempt may go well
-
-
-class PassingError(NetworkError):
-    """A failure after which another attempt may go well.
-
-    Attributes:
-        retry_after: Seconds that the server asks to wait; 0: it does not say.
-    """
-
-    def __init__(self, rule: str, received: str, advice: str = "", *, retry_after: float = 0.0) -> None:
-        super().__init__(rule, received, advice)
-        self.retry_after = retry_after
-
-
-class StatusError(NetworkError):
-    """The server answered with an error that another attempt will not change.
-
-    Attributes:
-        status: The HTTP status.
-        body: The beginning of the answer.
-    """
-
-    def __init__(self, url: str, status: int, body: bytes) -> None:
-        super().__init__("the server answers with what was asked for", f"HTTP {status} for {url}")
-        self.status = status
-        self.body = body
-
-
-class MissingFileError(StatusError):
-    """A place without a server, such as a USB stick, has no such file: what a server says with a 404."""
-
-    def __init__(self, name: str, place: str) -> None:
-        NetworkError.__init__(
-            self,
-            "a bundle holds every file of its generation",
-            f"no {name} in {place}",
-            "export it again, for this device's assortment",
-        )
-        self.status = HTTPStatus.NOT_FOUND
-        self.body = b""
 
 
 class Response(Protocol):
@@ -240,7 +199,7 @@ class Transport:
             raise ConfigError("a server's address is a URL", f"{url}: {error}") from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise PassingError(
-                "the server answers", f"{_plain(error)} at {_origin(url)}", "the device goes on with what it has"
+                "the server answers", f"{plain(error)} at {_origin(url)}", "the device goes on with what it has"
             ) from error
 
     def _check_address(self, url: str) -> None:
@@ -254,11 +213,11 @@ class Transport:
     def _check_status(self, url: str, response: urllib3.BaseHTTPResponse) -> None:
         if response.status in (200, 201, 204, 206):
             return
-        if response.status in _PASSING:
+        if response.status in PASSING:
             raise PassingError(
                 "the server answers with what was asked for",
                 f"HTTP {response.status} for {url}",
-                retry_after=_retry_after(response.headers.get("Retry-After", "")),
+                retry_after=pause_of(response.headers.get("Retry-After", "")),
             )
         raise StatusError(url, response.status, self._beginning(response))
 
@@ -330,7 +289,7 @@ class Answer:
             # read1: one receive, so that a trickle comes back here, where rate and deadline are watched.
             return self._response.read1(self._transport.piece_bytes, decode_content=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise PassingError("a transfer runs to its end", _plain(error)) from error
+            raise PassingError("a transfer runs to its end", plain(error)) from error
 
 
 def is_loopback(url: str) -> bool:
@@ -374,20 +333,3 @@ def _split(url: str) -> SplitResult:
     except ValueError as error:
         raise ConfigError("a server's address is a URL", url) from error
     return parts
-
-
-def _retry_after(text: str) -> float:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, 10.2.3); 0: none that can be read."""
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return 0.0
-
-
-def _plain(error: BaseException) -> str:
-    """What went wrong underneath, without the library's wrapping."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
