@@ -74,7 +74,8 @@ def test_what_a_sweep_took_out_comes_back_with_the_next_sync_though_nothing_is_n
     blob.write_bytes(bytes(len(good)))
     assert len(synced.sweep().lost) == 1
     assert not blob.exists()
-    assert sync_once(synced, options, pass_probes).state == "unchanged"
+    result = sync_once(synced, options, pass_probes)
+    assert (result.state, result.bytes_records) == ("unchanged", len(good))
     assert blob.read_bytes() == good
 
 

@@ -184,7 +184,8 @@ class Lock:
     It may be entered again by the thread that holds it. Another holder is waited for, and then named by a StoreError.
 
     Args:
-        path: The file; it says which process holds the lock, or held it last.
+        path: The file; it says which process holds the lock, or held it last. Nothing depends on that, so it is
+            written without a step.
         patience: Seconds to wait for another holder.
     """
 

@@ -220,7 +220,8 @@ class Sync:
         current = self._store.read_current()
         for name in current.names() if current else []:
             self._remember_targets(name.manifest, name.model)
-        self._fetch(lost)
+        with self._counted("records"):
+            self._fetch(lost)
 
     def _update(self) -> tuple[State, str]:
         with self._counted("metadata"):
