@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from skuscan.errors import SkuscanError
+from skuscan_server.workers import limit_memory
 
 MEMORY = 1_000_000_000  # bytes of address space beyond what the process began with
 SECONDS = 5.0  # s of processor time for one input
@@ -124,13 +125,6 @@ def fuzz(reader: Reader, numbers: range, watch: Callable[[int], None]) -> list[s
             if len(findings) >= MOST_FINDINGS:
                 break
     return findings
-
-
-def limit_memory(more: int) -> None:
-    """Let this process take so many bytes of address space beyond what it has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ Needs no web framework: the process that tells devices of publications has none.
 """
 
 import json
+import math
 from http import HTTPStatus
 
 from skuscan.errors import SkuscanError
@@ -33,6 +34,16 @@ def problem_document(status: int, kind: str, rule: str, received: str = "", advi
         "advice": advice,
     }
     return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def problem_headers(status: int, retry_after: float) -> dict[str, str]:
+    """What stands above a problem document; with 429 and 503 also `retry_after`, s, rounded up."""
+    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        headers["Retry-After"] = str(math.ceil(retry_after))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    return headers
 
 
 def problem_kind(error: SkuscanError) -> str:

@@ -138,12 +138,17 @@ class _Process:
         self._process.join(END_SECONDS)
 
 
+def limit_memory(more: int) -> None:
+    """Let this process take so many bytes of address space beyond what it has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
 def _serve(pipe: "Connection[Any, Any]", memory: int) -> None:
     """Run in a worker: one job after the other, until the owner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the owner ends this one
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + memory
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    limit_memory(memory)
     with suppress(EOFError, OSError):
         while True:
             function = pipe.recv()

@@ -2,8 +2,8 @@
 
 import json
 import logging
-import math
 import uuid
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from apiflask import APIFlask
@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from skuscan.errors import ConfigError, ModelError, SkuscanError, StoreError
 from skuscan_server.errors import BusyError, ConflictError, RateError, ServerError
-from skuscan_server.problem import MEDIA_TYPE, RECEIVED_LENGTH, problem_document, problem_kind
+from skuscan_server.problem import RECEIVED_LENGTH, problem_document, problem_headers, problem_kind
 
 RETRY_AFTER = 5  # s, that a client is asked to wait when the server is overloaded
 
@@ -35,26 +35,27 @@ def register(app: APIFlask) -> None:
 
 
 def problem(
-    status: int, kind: str, rule: str, received: str = "", advice: str = "", headers: dict[str, str] | None = None
+    status: int,
+    kind: str,
+    rule: str,
+    received: str = "",
+    advice: str = "",
+    *,
+    retry_after: float = RETRY_AFTER,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An answer that is a problem: arguments as `problem_document` has them, and more headers."""
+    """An answer that is a problem: arguments as `problem_document` and `problem_headers` have them; more headers."""
     document = problem_document(status, kind, rule, received, advice)
-    response = Response(document, int(status), mimetype=MEDIA_TYPE)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.update(headers or {})
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
-    if status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    return Response(document, int(status), {**problem_headers(status, retry_after), **(headers or {})})
 
 
 def _known(error: SkuscanError) -> Response:
     if isinstance(error, _INTERNAL):
         return _bug(error)
     status = error.status if isinstance(error, ServerError) else HTTPStatus.UNPROCESSABLE_ENTITY
-    headers = {"Retry-After": str(math.ceil(error.retry_after))} if isinstance(error, RateError) else None
-    return problem(status, problem_kind(error), error.rule, error.received[:RECEIVED_LENGTH], error.advice, headers)
+    received = error.received[:RECEIVED_LENGTH]
+    pause = error.retry_after if isinstance(error, RateError) else RETRY_AFTER
+    return problem(status, problem_kind(error), error.rule, received, error.advice, retry_after=pause)
 
 
 def _http_error(error: HTTPError) -> Response:

@@ -15,7 +15,6 @@ A device has one stream: a new one ends the one before, whose line may be dead w
 import asyncio
 import json
 import logging
-import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
@@ -26,7 +25,7 @@ from typing import Any
 from skuscan.errors import SkuscanError
 from skuscan.sync.repository_format import EVENTS_PATH
 from skuscan_server.errors import AccessError, BusyError, NotFoundError, RateError, ServerError
-from skuscan_server.problem import MEDIA_TYPE, RECEIVED_LENGTH, problem_document, problem_kind
+from skuscan_server.problem import RECEIVED_LENGTH, problem_document, problem_headers, problem_kind
 
 FULL_RETRY_AFTER = 60  # s, that a device waits when all places are taken; it polls meanwhile
 HEARTBEAT = b":\n\n"
@@ -211,14 +210,9 @@ async def _until_gone(receive: Receive) -> None:
 
 async def _refuse(error: SkuscanError, send: Send) -> None:
     status = error.status if isinstance(error, ServerError) else HTTPStatus.INTERNAL_SERVER_ERROR
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
-    if isinstance(error, RateError):
-        headers.append((b"retry-after", str(math.ceil(error.retry_after)).encode()))
-    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers.append((b"retry-after", str(FULL_RETRY_AFTER).encode()))
-    elif status == HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
+    pause = error.retry_after if isinstance(error, RateError) else FULL_RETRY_AFTER
     body = problem_document(status, problem_kind(error), error.rule, error.received[:RECEIVED_LENGTH], error.advice)
-    headers.append((b"content-length", str(len(body)).encode()))
+    fields = {**problem_headers(status, pause), "Content-Length": str(len(body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body})
