@@ -80,6 +80,16 @@ def test_what_a_sweep_took_out_comes_back_with_the_next_sync_though_nothing_is_n
 
 
 @pytest.mark.guarantee("G11")
+def test_a_display_picture_that_a_sweep_took_out_comes_back_with_the_next_sync(synced, options, pass_probes):
+    picture = synced.open_generation().display_file(SKUS[0])
+    spoil(picture)
+    assert len(synced.sweep().lost) == 1
+    assert not picture.exists()
+    assert sync_once(synced, options, pass_probes).bytes_display == picture.stat().st_size
+    assert synced.open_generation().display_file(SKUS[0]) == picture
+
+
+@pytest.mark.guarantee("G11")
 def test_blobs_and_what_was_made_of_them_are_healed_together(synced, options):
     blob, table = largest_blob(synced), synced.folder(1) / "base/reference.table"
     blob.write_bytes(b"damaged")

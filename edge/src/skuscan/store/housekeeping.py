@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from skuscan.store.store import Store
 
 SWEPT_FILE = "swept"  # when the last sweep began
+DISPLAYS_PENDING = "tmp/displays-pending"  # there: display pictures are still to be fetched
 JOURNAL_LINES = 20  # in a status
 
 
@@ -175,9 +176,10 @@ def sweep(store: "Store") -> Swept:
 def _repair(store: "Store", blobs: set[bytes], folders: list[GenerationName]) -> Swept:
     """What looked damaged is looked at again: it was perhaps not, but cleaned away after an update."""
     current = store.read_current()
+    names = current.names() if current else []
     lost: dict[bytes, FileRef] = {}
     events = []
-    for name in current.names() if current else []:
+    for name in names:
         for ref in _needed_files(store, name):
             if ref.sha256 in blobs - lost.keys() and not store.blobs.is_intact(ref):
                 store.blobs.remove(ref)
@@ -189,6 +191,8 @@ def _repair(store: "Store", blobs: set[bytes], folders: list[GenerationName]) ->
             with contextlib.suppress(SkuscanError):
                 store.repair(name, "the sweep found damage")
                 events.append(f"generation {name.number} was made again")
+    if lost.keys() - {ref.sha256 for name in names for ref in _signed_files(store, name)}:
+        store.disk.write_file(store.path / DISPLAYS_PENDING, b"")  # the next sync knows, whoever swept
     return Swept(list(lost.values()), events)
 
 

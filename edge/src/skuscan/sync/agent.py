@@ -34,7 +34,7 @@ from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store import Generation, Store
 from skuscan.store.budget import OverBudgetError
-from skuscan.store.housekeeping import Swept
+from skuscan.store.housekeeping import DISPLAYS_PENDING, Swept
 from skuscan.store.journal import MAX_TEXT
 from skuscan.store.room import BUDGET
 from skuscan.store.store import METADATA_FOLDER
@@ -158,7 +158,7 @@ class Sync:
         self._bytes: dict[Stage, int] = {"metadata": 0, "records": 0, "display": 0}
         self._scratch = store.path / "tmp"
         self._parts = self._scratch / source.parts
-        self._pending_displays = self._scratch / "displays-pending"
+        self._pending_displays = store.path / DISPLAYS_PENDING
         self._downloader = Downloader(source.transport, store.blobs, self._parts)
         self._healer = Healer(store, self._fetch_again, self._rules())
         identity = store.identity
