@@ -47,19 +47,9 @@ def gunicorn_command(config: ServerConfig, bind: str) -> list[str]:
     return [sys.executable, "-m", "gunicorn", *flags, "--no-control-socket", "skuscan_server.wsgi:application()"]
 
 
-def scheduler_command() -> list[str]:
-    """How the scheduler is started."""
-    return [sys.executable, "-m", "skuscan_server.cli", "scheduler"]
-
-
-def events_command() -> list[str]:
-    """How telling devices of publications is started."""
-    return [sys.executable, "-m", "skuscan_server.cli", "events"]
-
-
-def metrics_command() -> list[str]:
-    """How the answers to Prometheus are started."""
-    return [sys.executable, "-m", "skuscan_server.cli", "metrics"]
+def own_command(name: str) -> list[str]:
+    """How a program of this package is started: "scheduler", "events" or "metrics"."""
+    return [sys.executable, "-m", "skuscan_server.cli", name]
 
 
 def events_address(bind: str) -> str:

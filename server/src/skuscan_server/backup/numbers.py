@@ -27,7 +27,7 @@ from skuscan.errors import SkuscanError
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.store.durable import read_file
 from skuscan.sync.repository_format import MANIFEST_TARGET, MODELS_ROLE, published_target_name
-from skuscan_server.builder.state import last_publication
+from skuscan_server.builder.state import last_publication, note_publication
 from skuscan_server.db.models import Assortment, Device, Publication
 from skuscan_server.db.session import Database
 from skuscan_server.repository import TufRepository
@@ -146,18 +146,10 @@ def renumber(database: Database, repository: RestoredRepository, assortment: str
 
 
 def _note(session: Session, assortment: str, manifest: Manifest, data: bytes) -> None:
-    row, last = session.get_one(Assortment, assortment), last_publication(session, assortment)
-    row.signed_at = manifest.created_unix_ms / 1_000
-    if last is None or last.generation != manifest.previous_generation:
-        row.publish_requested = "changes"  # the database lags behind what was published: to be made anew from it
+    last = last_publication(session, assortment)
+    if last is not None and last.generation == manifest.previous_generation:
+        note_publication(session, manifest, data, RESTORED, last.uncalibrated)
         return
-    session.add(
-        Publication(
-            assortment=assortment,
-            generation=manifest.generation,
-            created_at=row.signed_at,
-            kind=RESTORED,
-            manifest=data,
-            uncalibrated=last.uncalibrated,
-        )
-    )
+    row = session.get_one(Assortment, assortment)
+    row.signed_at = manifest.created_unix_ms / 1_000
+    row.publish_requested = "changes"  # the database lags behind what was published: to be made anew from it

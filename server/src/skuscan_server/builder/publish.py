@@ -32,10 +32,10 @@ from skuscan_server.builder.plan_catalogue import PlanCatalogue
 from skuscan_server.builder.prepare import Plan, Preparation, Progress
 from skuscan_server.builder.probes import ProbeChooser
 from skuscan_server.builder.records import RecordId, StoredRecord, load_records
-from skuscan_server.builder.state import note_built, note_publication
+from skuscan_server.builder.state import note_built, note_live, note_publication
 from skuscan_server.catalogue.pictures import FinishedWork
 from skuscan_server.db.lock import Lease, builder_lock
-from skuscan_server.db.models import Assortment, Publication
+from skuscan_server.db.models import Assortment
 from skuscan_server.db.session import Database
 from skuscan_server.errors import BusyError, PublishError
 from skuscan_server.features import FeaturePool
@@ -204,15 +204,10 @@ class Publisher:
         manifest.generation = _next_generation(plan, repository, now)
         data = serialize_manifest(manifest)
         repository.publish(data, published_bytes(self._model))
-        publication = Publication(
-            assortment=manifest.assortment,
-            generation=manifest.generation,
-            created_at=now,
-            kind=kind,
-            manifest=data,
-            uncalibrated=uncalibrated,
-        )
-        self._note(plan, publication, stored)
+        with self._database.write() as session:
+            note_live(session, manifest.assortment, plan.change, stored)
+            note_publication(session, manifest, data, kind, uncalibrated)
+            note_built(session.get_one(Assortment, manifest.assortment), plan.snapshot.version)
         return Published(
             manifest.assortment,
             manifest.generation,
@@ -307,13 +302,6 @@ class Publisher:
         for name, ref in ((BACKBONE_FILE, artifact.backbone), (HEAD_FILE, artifact.head)):
             if not self._published.is_intact(ref):
                 self._published.put((self._model_folder / name).read_bytes())
-
-    def _note(self, plan: Plan, publication: Publication, stored: Mapping[RecordId, StoredRecord]) -> None:
-        with self._database.write() as session:
-            note_publication(session, publication, plan.change, stored)
-            row = session.get_one(Assortment, publication.assortment)
-            row.signed_at = publication.created_at
-            note_built(row, plan.snapshot.version)
 
     def _note_check(self, plan: Plan) -> None:
         with self._database.write() as session:

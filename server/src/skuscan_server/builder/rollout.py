@@ -19,10 +19,10 @@ from skuscan.bundle.manifest import parse_manifest, serialize_manifest
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.store.durable import read_file
 from skuscan.sync.repository_format import MODEL_TARGET, published_target_name
-from skuscan_server.builder.state import last_publication
+from skuscan_server.builder.state import last_publication, note_publication
 from skuscan_server.catalogue.assortments import find_assortment
 from skuscan_server.db.lock import Lease, builder_lock
-from skuscan_server.db.models import Assortment, Device, Publication
+from skuscan_server.db.models import Assortment, Device
 from skuscan_server.db.session import Database
 from skuscan_server.errors import BusyError
 from skuscan_server.repository import TufRepository
@@ -125,15 +125,5 @@ def _publish(
     data = serialize_manifest(manifest)
     repository.publish(data, model)
     with database.write() as session:
-        session.add(
-            Publication(
-                assortment=manifest.assortment,
-                generation=manifest.generation,
-                created_at=now,
-                kind=ROLLOUT,
-                manifest=data,
-                uncalibrated=uncalibrated,
-            )
-        )
-        session.get_one(Assortment, manifest.assortment).signed_at = now
+        note_publication(session, manifest, data, ROLLOUT, uncalibrated)
     return manifest.generation

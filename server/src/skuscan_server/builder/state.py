@@ -1,4 +1,4 @@
-"""What is live in an assortment, and noting a new publication. The only writer of these tables."""
+"""What is live in an assortment, and noting a new publication."""
 
 import time
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import cast
 from sqlalchemy import and_, delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PAIR, Pair, RecordKind
 from skuscan_server.builder.delta import Change
 from skuscan_server.builder.pairs import MARGIN_DECIMALS, SIMILARITY_DECIMALS, SimilarPair
@@ -59,14 +60,32 @@ def note_built(assortment: Assortment, version: int) -> None:
     assortment.publish_requested, assortment.last_error = "", ""
 
 
-def note_publication(
-    session: Session,
-    publication: Publication,
-    change: Change,
-    stored: Mapping[RecordId, StoredRecord],
-) -> None:
-    """Make the changed records live and keep the publication."""
-    assortment = publication.assortment
+def note_publication(session: Session, manifest: Manifest, data: bytes, kind: str, uncalibrated: int) -> None:
+    """Keep a publication, which was signed when its manifest was made.
+
+    Args:
+        session: Writes.
+        manifest: Which was published.
+        data: The manifest's bytes.
+        kind: What sort of publication.
+        uncalibrated: References that changed since the decision was fitted.
+    """
+    signed_at = manifest.created_unix_ms / 1_000
+    session.add(
+        Publication(
+            assortment=manifest.assortment,
+            generation=manifest.generation,
+            created_at=signed_at,
+            kind=kind,
+            manifest=data,
+            uncalibrated=uncalibrated,
+        )
+    )
+    session.get_one(Assortment, manifest.assortment).signed_at = signed_at
+
+
+def note_live(session: Session, assortment: str, change: Change, stored: Mapping[RecordId, StoredRecord]) -> None:
+    """Make the changed records live."""
     for batch in batched(sorted([*change.withdrawn, *change.put])):
         by_kind: dict[RecordKind, list[str]] = {}
         for kind, key in batch:
@@ -80,4 +99,3 @@ def note_publication(
             for kind, key in batch
         ]
         session.execute(insert(LiveRecord), rows)
-    session.add(publication)

@@ -8,10 +8,8 @@ from skuscan_server.cli.common import config_of, log_to_stderr, services_of
 from skuscan_server.supervisor import (
     environment,
     events_address,
-    events_command,
     gunicorn_command,
-    metrics_command,
-    scheduler_command,
+    own_command,
     supervise,
 )
 
@@ -34,8 +32,8 @@ def command(ctx: click.Context, bind: str) -> int:
     services_of(ctx)  # a server that was not set up is said here, in one line
     config = config_of(ctx)
     events = config.events_bind or events_address(bind)
-    commands = [gunicorn_command(config, bind), scheduler_command(), events_command()]
+    commands = [gunicorn_command(config, bind), own_command("scheduler"), own_command("events")]
     if not config.metrics_bind:
         return supervise(commands, environment(config.data_folder, events))
     with tempfile.TemporaryDirectory(prefix="skuscan-counts-") as counts:
-        return supervise([*commands, metrics_command()], environment(config.data_folder, events, counts))
+        return supervise([*commands, own_command("metrics")], environment(config.data_folder, events, counts))
