@@ -25,8 +25,7 @@ from benchmarks.big_catalogue import BigCatalogue
 
 SHARES = (0.001, 0.01)  # of the catalogue, that change
 CLEAR_PEAK = "5"  # written to clear_refs: VmHWM begins anew (proc_pid_clear_refs(5))
-KB_PER_MB = 1024
-CLEAR_REFS, STATUS = (Path("/proc/self") / name for name in ("clear_refs", "status"))
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def measure(folder: Path, skus: int) -> Iterator[PublishNumbers]:
             seconds / unit,
             (clock.seconds - database) / seconds,
             clock.statements - statements,
-            _peak_mb(),
+            peak_memory() / 1e6,
         )
 
     yield publication("first")
@@ -111,11 +110,10 @@ def measure(folder: Path, skus: int) -> Iterator[PublishNumbers]:
     yield publication("a new base", "base")
 
 
-def _peak_mb() -> float:
-    """The peak of this process since `CLEAR_REFS` was written."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
-    assert found
-    return int(found[1]) / KB_PER_MB
+def peak_memory(process: int | str = "self") -> int:
+    """The most resident memory of a process, bytes, since its start or since its `clear_refs` was written."""
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(kilobytes) * 1024
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import re
 import resource
 import signal
 import socket
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 
 from benchmarks.big_catalogue import BigCatalogue
+from benchmarks.publish import peak_memory
 from skuscan.store import Store
 from skuscan.sync import SyncOptions, enrol
 from skuscan_server.access.devices import create_enrolment_token
@@ -164,7 +164,7 @@ def test_a_thousand_listeners_fit_and_ordinary_requests_are_answered(server: Ser
         wait_for(lambda: fleet.told(generation) == LISTENERS, PATIENCE)
         last = max(line["at"] for line in fleet.said if "event" in line) - server.published_at()
         refused = [line for line in fleet.said if line.get("status") == 503]
-        memory = _most_memory(server.events.pid)
+        memory = peak_memory(server.events.pid)
     finally:
         fleet.close()
     faults.record(
@@ -189,12 +189,6 @@ def _seconds_of_a_request(port: int) -> float:
         connection.request("GET", "/tuf/default/metadata/timestamp.json")
         assert connection.getresponse().status == 200
     return time.monotonic() - began
-
-
-def _most_memory(pid: int) -> float:
-    """Bytes, the most so far, of a process."""
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return float(kilobytes) * 1_024
 
 
 @pytest.fixture
