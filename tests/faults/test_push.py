@@ -26,8 +26,8 @@ from skuscan_server.access.devices import create_enrolment_token
 from skuscan_server.access.secrets import digest
 from skuscan_server.db.models import Device
 from tools.fault_bench.listeners import token_of
-from tools.fault_bench.serving import free_port
 from tools.fault_bench.waiting import wait_for
+from tools.ports import free_port
 
 LISTENERS = 1_000
 SURPLUS = 50  # devices beyond the limit

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tools.fault_bench.serving import free_port
+from tools.ports import free_port
 
 PATIENCE = 60.0  # s
 POLL = 0.1  # s

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,6 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from tools.ports import free_port
 
 START_SECONDS = 60.0  # until the server answers
 STOP_SECONDS = 30.0  # until it has ended by itself
@@ -24,7 +25,7 @@ class Server:
         self._data = data
         self._process: subprocess.Popen[bytes] | None = None
         self._log = data.with_suffix(".log")
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def url(self) -> str:
@@ -83,9 +84,3 @@ def run(program: str, *arguments: str) -> str:
 def run_json(program: str, *arguments: str) -> Any:
     """As `run`, and reads its JSON."""
     return json.loads(run(program, *arguments))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

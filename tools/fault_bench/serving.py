@@ -1,6 +1,5 @@
 """Servers on loopback that run beside a test, and end with it."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +8,6 @@ from socketserver import BaseServer
 
 from tools.fault_bench.http import Server
 
-LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.01  # s until a server notices that it is to end
 
 
@@ -38,10 +36,3 @@ def serving_folders() -> Iterator[Callable[[Path], Server]]:
             return server
 
         yield serve
-
-
-def free_port() -> int:
-    """A port of this machine that nothing listens at."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])

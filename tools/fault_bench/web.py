@@ -7,7 +7,8 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from skuscan_server.app import create_app
 from skuscan_server.config import ServerConfig
 from skuscan_server.services import Services
-from tools.fault_bench.serving import LOOPBACK, serving
+from tools.fault_bench.serving import serving
+from tools.ports import LOOPBACK
 
 
 class _Quiet(WSGIRequestHandler):

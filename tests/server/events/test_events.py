@@ -25,6 +25,7 @@ from skuscan_server.problem import MEDIA_TYPE
 from skuscan_server.services import Services
 from tools.fault_bench.listeners import token_of
 from tools.fault_bench.waiting import wait_for
+from tools.ports import free_port
 
 PATIENCE = 60.0  # s
 MOST = 3  # listeners
@@ -44,9 +45,7 @@ class Events:
         self.generation = 0
         self._devices = 0
         self._open = contextlib.ExitStack()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         environment = {
             **os.environ,
             "SKUSCAN_SERVER_DATA_FOLDER": str(services.config.data_folder),
