@@ -5,13 +5,7 @@ import tempfile
 import click
 
 from skuscan_server.cli.common import config_of, log_to_stderr, services_of
-from skuscan_server.supervisor import (
-    environment,
-    events_address,
-    gunicorn_command,
-    own_command,
-    supervise,
-)
+from skuscan_server.supervisor import environment, events_address, gunicorn_command, own_command, supervise
 
 
 @click.command("run")
