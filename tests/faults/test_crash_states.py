@@ -20,7 +20,7 @@ from tools.fault_bench.device import (
 
 SEED = 14
 FEWEST = 3  # states of an operation, however small the share
-SAMPLED = 0.1  # of the states of a disk that keeps nothing, the bad ones of which come late
+SAMPLED = 0.1  # of the many states of a disk that keeps nothing, the bad ones of which come late
 FINISHED = 10  # of so many states one is finished, too: the work is done again and cleaned up
 
 
@@ -80,10 +80,10 @@ def test_every_state_after_a_power_cut_holds_one_complete_generation(operation, 
 
 
 @pytest.mark.guarantee("G1")
-@pytest.mark.parametrize(("files", "folders"), [(True, True), (False, True)])
-def test_without_fsync_the_bench_finds_states_that_are_bad(record, examine, faults, files, folders):
+@pytest.mark.parametrize(("files", "folders", "share"), [(True, True, SAMPLED), (False, True, 1.0)])
+def test_without_fsync_the_bench_finds_states_that_are_bad(record, examine, faults, files, folders, share):
     recording = record(ACTIVATION).without_fsync(files, folders)
-    seen, bad = examine(ACTIVATION, recording, SAMPLED, finishing=False, enough=1)
+    seen, bad = examine(ACTIVATION, recording, share, finishing=False, enough=1)
     lacking = " and ".join(name for name, left_out in (("files", files), ("folders", folders)) if left_out)
     faults.record("G1", f"power cuts, {lacking} never fsynced (one must be bad)", states=seen, bad=len(bad))
     assert bad
