@@ -25,10 +25,9 @@ from skuscan.picture import fit_longest_side
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import mixed
 
 VARIANTS = 4
-VIEWS = (EASY, USUAL, HARD)
 PHOTO_SIDES = (240, 640)  # px, longest side
 SEED = 8
 EVIDENCE: dict[str, Callable[[Evidence], float]] = {
@@ -67,7 +66,7 @@ def scans(families: int, photos: int) -> list[tuple[int, list[Evidence], list[Ev
     kept = []
     for number in range(photos):
         family, right = chosen[number % families], int(rng.integers(VARIANTS))
-        photo = field_view(pictures[family][right], rng, VIEWS[number % len(VIEWS)])
+        photo = field_view(pictures[family][right], rng, mixed(number))
         candidates = measured(fit_longest_side(photo, int(rng.integers(*PHOTO_SIDES))), stored[family], extractor)
         others = [candidate for i, candidate in enumerate(candidates) if i != right]
         if candidates[right].view is not None and any(other.view is not None for other in others):

@@ -13,11 +13,10 @@ import numpy.typing as npt
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import nothing
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import mixed
 from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
 SEED = 93
-VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 PHOTO_SIDES = (200, 640)  # px, longest side of a drawn photo
 CROP_SHARES = (0.3, 0.9)  # of the picture's sides
 LEAST_CROP = 64  # px
@@ -30,7 +29,7 @@ def foreign_picture(number: int, train: Path) -> Picture:
     rng = np.random.default_rng((SEED, number))
     if number % 2:
         return _crop(rng, held_out(train))
-    photo = nothing(rng, VIEWS[number // 2 % len(VIEWS)])
+    photo = nothing(rng, mixed(number // 2))
     return fit_longest_side(photo, int(rng.integers(*PHOTO_SIDES, endpoint=True)))
 
 

@@ -21,11 +21,10 @@ from skuscan.picture import fit_longest_side, load_picture
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import mixed
 from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
 SEED = 94
-VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 PHOTO_SIDES = (200, 640)  # px, longest side of a drawn photo
 FAMILIES, VARIANTS = 40, 5  # of drawn packaging; the first flavours of a family
 NEGATIVE_PHOTOS = 300  # drawn scenes without a product
@@ -90,7 +89,7 @@ def _view(folder: Path, name: str, number: int, reference: Draw) -> Path:
 
     def draw() -> np.ndarray:
         rng = np.random.default_rng((SEED, number))
-        photo = field_view(reference(), rng, VIEWS[number % len(VIEWS)])
+        photo = field_view(reference(), rng, mixed(number))
         return fit_longest_side(photo, int(rng.integers(*PHOTO_SIDES, endpoint=True)))
 
     return kept(folder / f"view-{number:04d}-{name}.jpg", draw)

@@ -38,10 +38,9 @@ from skuscan.scan import Eye
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.field_view import field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import mixed
 from skuscan_models.training.sources import VALIDATION_PHOTOS, part_of
 
-VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 SMALLEST_PHOTO = 200  # px, longest side of the smallest drawn photo: crops are small
 LARGEST_PHOTO = 640  # px
 PACKSHOT_SIDE = 480  # px
@@ -203,10 +202,10 @@ def _item(sku: str, family: str, front: Picture, number: int, rng: np.random.Gen
 
 def _photos(shown: Iterable[Item], nothings: int, rng: np.random.Generator) -> Iterator[Photo]:
     for number, item in enumerate(shown):
-        photo = _small(field_view(item.front, rng, VIEWS[number % len(VIEWS)]), rng)
+        photo = _small(field_view(item.front, rng, mixed(number)), rng)
         yield Photo(item, photo)
     for number in range(nothings):
-        yield Photo(None, _small(nothing(rng, VIEWS[number % len(VIEWS)]), rng))
+        yield Photo(None, _small(nothing(rng, mixed(number)), rng))
 
 
 def _small(photo: Picture, rng: np.random.Generator) -> Picture:

@@ -29,13 +29,12 @@ from skuscan.recognizer import Recognizer
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.rates import threshold_of_rate
 from skuscan_models.synthetic.field_view import field_view
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import mixed
 
 MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
 MIN_REFERENCES = 20  # below, the model's own decision is kept
 MIN_VIEWS = 100  # drawn; a small assortment gets several of each reference
 SEED = 20_260_101
-VIEWS = (EASY, USUAL, HARD)  # drawn in equal shares
 LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
 UNREGULARISED = 1e6  # inverse strength of the regularisation: two parameters and hundreds of views need none
 LOOK_ALIKE_SHARE = 0.1  # of a reference's keypoints that lie on another package in the same arrangement
@@ -112,7 +111,7 @@ def drawn_views(
         row, round_ = rows[number % len(rows)], number // len(rows)
         sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
         rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
-        photo, group = field_view(picture, rng, VIEWS[number % len(VIEWS)]), _group(catalogue, sku)
+        photo, group = field_view(picture, rng, mixed(number)), _group(catalogue, sku)
         measured = recognizer.measure(photo)
         same = {sku, *(m.sku for m in measured if _is_same(m.sku, m.group, sku, group))}
         foreign = _others(recognizer.measure(photo, hidden=same), sku, group)

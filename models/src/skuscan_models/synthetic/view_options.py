@@ -7,7 +7,7 @@ from skuscan_models.synthetic.camera import CameraOptions, Span
 
 @dataclass(frozen=True)
 class FieldViewOptions:
-    """How hard a field view is. `EASY`, `USUAL` and `HARD` are the ranges in use; `PACKSHOT` is a studio."""
+    """How hard a field view is. `EASY`, `USUAL` and `HARD` are in use for photos; `PACKSHOT` is a studio."""
 
     longest_side: int = 640  # px
     shortest_side: int = 480  # px
@@ -70,8 +70,6 @@ HARD = FieldViewOptions(
         jpeg_quality=(35, 85),
     ),
 )
-
-
 PACKSHOT = FieldViewOptions(
     scale=(0.6, 0.88),
     min_visible=1.0,
@@ -94,3 +92,10 @@ PACKSHOT = FieldViewOptions(
         jpeg_quality=(85, 97),
     ),
 )
+
+MIXED = (EASY, USUAL, HARD)
+
+
+def mixed(number: int) -> FieldViewOptions:
+    """The options of photo `number`: easy, usual and hard ones in equal shares."""
+    return MIXED[number % len(MIXED)]

@@ -31,7 +31,7 @@ from skuscan.runtime import RuntimeOptions
 from skuscan.scan import Eye
 from skuscan.store.blobs import BlobFolder
 from skuscan_models.synthetic.field_view import field_view
-from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
+from skuscan_models.synthetic.view_options import MIXED
 from skuscan_server.builder.pairs import MARGIN_DECIMALS, SimilarPair
 from skuscan_server.builder.records import load_features, reference_record
 from skuscan_server.builder.snapshot import Snapshot, SnapshotReference
@@ -39,7 +39,7 @@ from skuscan_server.db.session import Database
 from skuscan_server.features import FeaturePool, Recipe
 
 WRONG_RATE = 0.02  # of views of the two products that may be matched with the other
-VIEWS = (EASY, USUAL, HARD, EASY, USUAL, HARD)  # drawn of each product; 54 ms of a core each
+VIEWS = 2 * MIXED  # drawn of each product; 54 ms of a core each
 MAX_PRODUCTS = 100  # drawn in one publication: 33 s of a core, however large the catalogue
 SEED = 20_260_102
 LARGEST_MARGIN = 0.99  # 1 would never tell them apart
