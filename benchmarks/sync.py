@@ -15,7 +15,6 @@ import dataclasses
 import json
 import os
 import platform
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -26,12 +25,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from google.protobuf import json_format
-
 from benchmarks.big_catalogue import BigCatalogue
-from skuscan.model import ARTIFACT_FILE, BACKBONE_FILE, EMBEDDING_SIZE, HEAD_FILE, file_ref
-from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.store import Store
 from skuscan.sync import SyncOptions, enrol, sync_once
 from skuscan_server.access.devices import create_enrolment_token
@@ -39,6 +33,8 @@ from skuscan_server.catalogue.assortments import DEFAULT
 from skuscan_server.config import ENVIRONMENT_PREFIX
 from skuscan_server.services import Services
 from skuscan_server.supervisor import gunicorn_command
+from tools.ports import free_port
+from tools.turned_model import turned_model
 
 PATIENCE = 120.0  # s, that the server has to start and to end
 POLL = 0.05  # s
@@ -196,26 +192,10 @@ def _steps(bench: Bench, skus: int, folder: Path) -> Iterator[tuple[str, Callabl
     catalogue.set_price(range(0, skus, 100), cents=999)
     yield "1% with another price only", bench.publish_and_sync
     yield "compaction", lambda: bench.publish_and_sync("base")
-    take_another_model(catalogue.services, folder)
+    models = catalogue.services.models
+    models.use(models.add(turned_model(catalogue.services.model, folder)))
     catalogue.finish_features()
     yield "another model", bench.publish_and_sync
-
-
-def take_another_model(services: Services, folder: Path) -> None:
-    """The installed model with every vector turned: a feature space of its own, and nothing else is other."""
-    model, made = services.model, folder / "turned"
-    made.mkdir()
-    shutil.copy(model.backbone, made / BACKBONE_FILE)
-    square = np.random.default_rng(5).normal(size=(EMBEDDING_SIZE, EMBEDDING_SIZE))
-    turn = np.linalg.qr(square)[0].astype(np.float32)
-    head = dataclasses.replace(model.head, projection=model.head.projection @ turn, bias=model.head.bias @ turn).dump()
-    artifact = ModelArtifact()
-    artifact.CopyFrom(model.artifact)
-    artifact.name = "turned"
-    artifact.head.CopyFrom(file_ref(head))
-    (made / HEAD_FILE).write_bytes(head)
-    (made / ARTIFACT_FILE).write_text(json_format.MessageToJson(artifact))
-    services.models.use(services.models.add(made))
 
 
 @contextlib.contextmanager
@@ -226,10 +206,7 @@ def running_server(services: Services, **fields: str) -> Iterator[int]:
         services: Of a server that was set up.
         fields: Of its configuration, as its environment has them: `WEB_WAITING="8"`.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = services.config
+    config, port = services.config, free_port()
     command = gunicorn_command(config, f"127.0.0.1:{port}")
     fields["DATA_FOLDER"] = str(config.data_folder)
     variables = {ENVIRONMENT_PREFIX + name: value for name, value in fields.items()}

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from skuscan.errors import SkuscanError
-from skuscan.store import DeviceIdentity, Store
+from skuscan.store import Store
 from skuscan.store.durable import TEMPORARY_PREFIX, hash_file
 from skuscan.sync import SyncLimits, SyncOptions, sync_once
 from skuscan_server.keys import init_keys
+from tools.fault_bench.history import identity_at
 from tools.fault_bench.http import Request, Server
 from tools.fault_bench.line import PLACES, LineFault, cut_body, draw_fault
 from tools.fault_bench.site import Clock, Site
@@ -71,17 +72,7 @@ class Shop:
 def shop(memory: Path, serve: Callable[[Path], Server], tmp_path_factory: pytest.TempPathFactory) -> Shop:
     site = Site(memory / "published", init_keys(tmp_path_factory.mktemp("keys")), Clock())
     server = serve(site.folder)
-    identity = DeviceIdentity(
-        server_url=server.url,
-        device_id="kiosk-1",
-        device_token="secret",
-        assortment=site.assortment,
-        root_sha256=site.repository.root_sha256(),
-        metadata_url="/tuf/default/metadata",
-        targets_url="/tuf/default/targets",
-        blobs_url="/blobs/sha256",
-    )
-    shop = Shop(server, site, memory)
+    shop, identity = Shop(server, site, memory), identity_at(server, site)
     Store.create(memory / "new", identity)
     site.publish_base(*SKUS, displays=True)
     shop.sync(Store.create(memory / "first", identity), PATIENT)

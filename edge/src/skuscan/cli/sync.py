@@ -58,7 +58,13 @@ def command(
     from skuscan.sync.service import NOTIFY_SOCKET, ServiceManager
 
     options = SyncOptions(
-        proxy, ca_file, insecure_http, bandwidth, disk_budget, index_policy=index_policy, poll_seconds=poll
+        proxy=proxy,
+        ca_file=ca_file,
+        insecure_http=insecure_http,
+        bandwidth=bandwidth,
+        disk_budget=disk_budget,
+        index_policy=index_policy,
+        poll_seconds=poll,
     )
     opened = Store.open(store)
     if watch:
