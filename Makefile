@@ -32,8 +32,9 @@ $(ENV): $(RECIPE)
 demo: $(ENV)  ## the main job from end to end: server, catalogue, bundle, device, 24 photos, a change
 	$(BIN)/python -m tools.demo
 
-test: lint  ## every check and the whole test suite, with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --durations=10 --ignore tests/faults $(TESTS)
+test: lint  ## every check and the whole test suite; which lines and branches ran is in build/coverage/index.html
+	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=html:build/coverage --durations=10 --ignore tests/faults $(TESTS)
+	@echo "of lines and branches covered: $$($(BIN)/coverage report --format=total)%"
 
 lint: $(ENV)  ## formatting, style, types, directions of imports
 	$(BIN)/ruff format --check .
