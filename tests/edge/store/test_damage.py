@@ -244,6 +244,16 @@ def test_a_damaged_identity_is_read_from_its_other_file_and_made_again(name, two
     assert [path.read_bytes().count(b"d1") for path in store.path.glob("identity*")] == [1, 1]
 
 
+@pytest.mark.guarantee("G11")
+def test_the_two_files_of_an_identity_may_stand_for_each_other(two, identity):
+    store, _ = two
+    first, copy = store.path / "identity.json", store.path / "identity.copy.json"
+    first.rename(store.path / "kept")
+    copy.rename(first)
+    (store.path / "kept").rename(copy)
+    assert Store.open(store.path).identity == identity
+
+
 @pytest.mark.guarantee("G3")
 def test_a_lost_floor_is_known_by_what_is_live(two, pass_probes):
     store, second = two
