@@ -1,7 +1,8 @@
 """Small files that decide what is live: one line of JSON, and its SHA-256 on the second line.
 
-The digest finds a flipped bit that would still be JSON, such as another generation's number. The line says what it is
-of, so that another file in its place is found, too. A file and its copy are of one kind: either may stand for the other.
+The digest finds a flipped bit that would still be JSON, such as another generation's number. The line says of what kind
+the file is, so that another one in its place is found, too. A file and its copy are of one kind: either may stand for
+the other.
 """
 
 import hashlib
