@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 
 from skuscan.model import Model
+from skuscan_models.artifacts import released_folder
 from tools.turned_model import turned_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def released_model() -> Model:
     """The released artefact, its digests checked."""
-    return Model.open_folder(ROOT / "models" / "artifacts" / "efficientnet-lite0-products")
+    return Model.open_folder(released_folder())
 
 
 @pytest.fixture(scope="session")

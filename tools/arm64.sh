@@ -14,7 +14,7 @@ source tools/annoy_flags.sh
 source tools/platform_tags.sh
 
 venv=${VENV:-.venv}
-model=models/artifacts/efficientnet-lite0-products
+model=models/artifacts/efficientnet-lite0-products-clean
 while [ $# -gt 0 ]; do
     case "$1" in
         --store) store=$2 ;;

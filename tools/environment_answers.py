@@ -24,7 +24,7 @@ from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.recognizer import Recognizer
 from skuscan.runtime import RuntimeOptions
 
-MODEL = Path(__file__).parent.parent / "models" / "artifacts" / "efficientnet-lite0-products"
+MODEL = Path(__file__).parent.parent / "models" / "artifacts" / "efficientnet-lite0-products-clean"
 
 
 def write_records(folder: Path, model: Model) -> None:

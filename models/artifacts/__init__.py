@@ -3,10 +3,11 @@
 import importlib.resources
 from pathlib import Path
 
-RELEASED = "efficientnet-lite0-products"  # in use where nobody names another
 CLEAN = "efficientnet-lite0-products-clean"  # trained on pictures with a stated licence alone
+ALL = "efficientnet-lite0-products"  # on package scans and videos, too, whose licence nobody states
+IN_USE = CLEAN  # where nobody names another
 
 
-def released_folder(name: str = RELEASED) -> Path:
+def released_folder(name: str = IN_USE) -> Path:
     """The folder of a released model; by default of the one that is in use where nobody names another."""
     return Path(str(importlib.resources.files(__name__))) / name

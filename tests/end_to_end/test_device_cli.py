@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skuscan_models.artifacts import IN_USE
+
 TIMEOUT = 120  # s, for one command on a busy machine
 
 
@@ -119,7 +121,7 @@ def test_with_the_server_down_scans_go_on_and_the_age_is_said(shop: Any) -> None
 
 def test_status_names_model_runtime_and_index(shop: Any) -> None:
     status = said("status", store=shop.store)
-    assert status["model"] == "efficientnet-lite0-products"
+    assert status["model"] == IN_USE
     assert status["runtime"]["library"] in ("ai-edge-litert", "tflite-runtime")
     assert status["search"] in ("annoy", "exact")
     assert status["products"] == status["references"] == 12

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from skuscan.model import BACKBONE_FILE
 from skuscan_export.cli import main
+from skuscan_models.artifacts import released_folder
 
 
-def test_ops_lists_the_released_model_and_says_what_it_cannot_know(project_root: Path) -> None:
-    file = project_root / "models" / "artifacts" / "efficientnet-lite0-products" / "backbone.tflite"
+def test_ops_lists_the_released_model_and_says_what_it_cannot_know() -> None:
+    file = released_folder() / BACKBONE_FILE
     result = CliRunner().invoke(main, ["ops", str(file)])
     assert result.exit_code == 0
     assert "16  DEPTHWISE_CONV_2D" in result.output

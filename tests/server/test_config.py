@@ -4,6 +4,7 @@ import pytest
 
 from skuscan.errors import ConfigError
 from skuscan.model import Model
+from skuscan_models.artifacts import IN_USE
 from skuscan_server.config import load_config
 
 
@@ -27,4 +28,4 @@ def test_a_wrong_value_is_said_with_its_variable(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_released_model_is_installed_as_data() -> None:
-    assert Model.open_folder(load_config().model_folder).artifact.name == "efficientnet-lite0-products"
+    assert Model.open_folder(load_config().model_folder).artifact.name == IN_USE

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from skuscan.cli.options import echo_json, json_option
 from skuscan.proto.bundle_pb2 import Manifest
-from skuscan_models.artifacts import CLEAN, RELEASED, released_folder
+from skuscan_models.artifacts import ALL, CLEAN, released_folder
 from skuscan_server.builder.state import last_publication
 from skuscan_server.cli.common import actor, progress_bar, services_of
 from skuscan_server.db.models import Assortment
@@ -26,7 +26,7 @@ class ModelFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The folder."""
-        return super().convert(released_folder(value) if value in (RELEASED, CLEAN) else value, param, ctx)
+        return super().convert(released_folder(value) if value in (CLEAN, ALL) else value, param, ctx)
 
 
 @click.group("model")
@@ -69,7 +69,7 @@ def set_(ctx: click.Context, folder: Path, as_json: bool) -> None:
     \b
     Example:
       skuscan-server model set build/artifacts/finetuned
-      skuscan-server model set efficientnet-lite0-products-clean
+      skuscan-server model set efficientnet-lite0-products
       skuscan-server publish
     """
     services = services_of(ctx)
