@@ -27,5 +27,5 @@ def test_a_wrong_value_is_said_with_its_variable(monkeypatch: pytest.MonkeyPatch
         load_config()
 
 
-def test_the_released_model_is_installed_as_data() -> None:
-    assert Model.open_folder(load_config().model_folder).artifact.name == IN_USE
+def test_the_released_model_is_installed_as_data(released_model: Model) -> None:
+    assert Model.open_folder(load_config().model_folder).artifact.name == IN_USE == released_model.artifact.name
