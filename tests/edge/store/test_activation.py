@@ -190,6 +190,7 @@ def test_an_index_built_here_is_used_and_kept_while_the_base_stays(two, pass_pro
 
 
 def test_a_damaged_index_is_not_used_and_is_named(two, flip):
+    pytest.importorskip("annoy")
     store, _ = two
     flip(store.open_generation().annoy_file)
     generation = store.open_generation()
