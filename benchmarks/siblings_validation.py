@@ -43,7 +43,7 @@ Stored = tuple[Keypoints, Appearance | None]
 
 def stored_of(picture: np.ndarray, extractor: KeypointExtractor) -> Stored:
     examined = extractor.examine(picture)
-    return unpack_keypoints(pack_keypoints(examined.keypoints)), unpack(pack(describe(picture, examined)))
+    return unpack_keypoints(pack_keypoints(examined.keypoints)), unpack(pack(describe(examined)))
 
 
 def measured(photo: np.ndarray, family: Sequence[Stored], extractor: KeypointExtractor) -> list[Measured]:

@@ -50,7 +50,7 @@ RED, GREEN = print_with((200, 40, 40)), print_with((40, 160, 60))
 
 
 def described(picture: np.ndarray) -> Appearance:
-    return describe(picture, KeypointExtractor(SPEC).examine(picture))
+    return describe(KeypointExtractor(SPEC).examine(picture))
 
 
 def scanned(picture: np.ndarray, gain: float = 1.0, offset: float = 0.0) -> np.ndarray:

@@ -20,7 +20,6 @@ import numpy.typing as npt
 
 from skuscan.errors import BundleError
 from skuscan.keypoints import MAX_SIDE, ExaminedReference
-from skuscan.picture import fit_longest_side
 
 CELLS = 8  # along each side of the grid
 SCAN_SIDE = 320  # px: a scan is averaged down to this first; a cell is rarely finer than its pixels
@@ -115,23 +114,19 @@ class Rivalry:
     agreement: float
 
 
-def describe(rgb: Picture, examined: ExaminedReference) -> Appearance:
-    """The appearance of a catalogue picture.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        examined: What the choice of its keypoints showed.
-    """
-    fitted = fit_longest_side(rgb, max(examined.grey.shape))
+def describe(examined: ExaminedReference) -> Appearance:
+    """The appearance of a catalogue picture, as the choice of its keypoints showed it."""
     # What is plain but coloured is the package's own ground, in a picture that it fills.
-    printed = 1 - examined.background * (fitted.max(axis=2) - fitted.min(axis=2) <= _NEUTRAL)
+    red, green, blue = cv2.split(examined.rgb)  # numpy is slow at the extremes of an axis of three
+    apart = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    printed = 1 - examined.background * (apart <= _NEUTRAL)
     left, top, width, height = cv2.boundingRect(printed)
     if not width:  # nothing but background
         printed, (height, width) = np.ones_like(printed), printed.shape
     right, bottom = left + width, top + height
-    inside = printed[top:bottom, left:right].astype(np.float32)
-    share = _means(inside)
-    sums = _means(fitted[top:bottom, left:right] * inside[:, :, None])
+    inside = np.ascontiguousarray(printed[top:bottom, left:right])
+    share = _means(inside.astype(np.float32))
+    sums = _means(cv2.copyTo(examined.rgb[top:bottom, left:right], inside).astype(np.float32))
     kept = share >= _PRINTED_SHARE
     colours = np.where(kept[:, :, None], sums / np.maximum(share, _PRINTED_SHARE)[:, :, None], 0)
     return Appearance((left, top, right, bottom), colours.astype(np.float32), kept)

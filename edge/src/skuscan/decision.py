@@ -140,31 +140,31 @@ def ahead(logit: float, other: float) -> float:
 
 def compare(candidates: Sequence[Measured]) -> list[Evidence]:
     """The evidence of each candidate beside its rivals, in the order given."""
-    evidence = []
     rivalries = _rivalries(candidates)
-    for number, candidate in enumerate(candidates):
-        rivals = [other for other in candidates if _is_rival(candidate, other)]
-        best_similarity = max((rival.similarity for rival in rivals), default=0.0)
-        verified = [rival.geometry for rival in rivals if rival.geometry is not None]
-        geometry = candidate.geometry or Geometry.none()
-        evidence.append(
-            Evidence(
-                similarity=candidate.similarity,
-                margin=candidate.similarity - best_similarity,
-                verified=candidate.geometry is not None,
-                agreeing=geometry.agreeing,
-                agreeing_lead=_lead(geometry.agreeing, [g.agreeing for g in verified]),
-                inliers=geometry.inliers,
-                inlier_lead=_lead(geometry.inliers, [g.inliers for g in verified]),
-                own_inliers=min((len(geometry.rows - g.rows) for g in verified), default=geometry.inliers),
-                inlier_ratio=geometry.inlier_ratio,
-                spread=geometry.spread,
-                reprojection_error=geometry.reprojection_error,
-                agreement=_least_agreement(candidate, rivalries[number]),
-                contest=min((contest(own, rivalries[i][number]) for i, own in rivalries[number].items()), default=0.0),
-            )
+    geometries = [candidate.geometry or Geometry.none() for candidate in candidates]
+    similarities = _most_of_rivals(candidates, [candidate.similarity for candidate in candidates])
+    agreeing, inliers = (
+        _most_of_rivals(candidates, [getattr(geometry, name) for geometry in geometries])
+        for name in ("agreeing", "inliers")
+    )
+    return [
+        Evidence(
+            similarity=candidate.similarity,
+            margin=candidate.similarity - similarities[number],
+            verified=candidate.geometry is not None,
+            agreeing=geometry.agreeing,
+            agreeing_lead=math.log1p(geometry.agreeing) - math.log1p(agreeing[number]),
+            inliers=geometry.inliers,
+            inlier_lead=math.log1p(geometry.inliers) - math.log1p(inliers[number]),
+            own_inliers=_own_inliers(candidate, candidates),
+            inlier_ratio=geometry.inlier_ratio,
+            spread=geometry.spread,
+            reprojection_error=geometry.reprojection_error,
+            agreement=_least_agreement(candidate, rivalries[number]),
+            contest=min((contest(own, rivalries[i][number]) for i, own in rivalries[number].items()), default=0.0),
         )
-    return evidence
+        for number, (candidate, geometry) in enumerate(zip(candidates, geometries, strict=True))
+    ]
 
 
 def features(evidence: Evidence) -> dict[str, float]:
@@ -266,19 +266,37 @@ def _is_same(one: Measured | Rated, other: Measured | Rated) -> bool:
     return one.sku == other.sku or (one.group != "" and one.group == other.group)
 
 
-def _is_rival(one: Measured, other: Measured) -> bool:
-    return not _is_same(one, other)
+def _most_of_rivals(candidates: Sequence[Measured], values: Sequence[float]) -> list[float]:
+    """For each candidate the greatest value of its rivals; 0 without any.
+
+    That is the greatest of all, but for the candidates that count as one answer with the one that has it.
+    """
+    order = sorted(range(len(values)), key=lambda number: -values[number])
+    others = []
+    for candidate in candidates:
+        best = next((number for number in order if not _is_same(candidate, candidates[number])), None)
+        others.append(0.0 if best is None else values[best])
+    return others
+
+
+def _own_inliers(candidate: Measured, candidates: Sequence[Measured]) -> int:
+    if candidate.geometry is None or not candidate.geometry.inliers:
+        return 0
+    rows = candidate.geometry.rows
+    rivals = (other for other in candidates if other.geometry is not None and not _is_same(candidate, other))
+    return min(
+        (len(rows - other.geometry.rows) for other in rivals if other.geometry), default=candidate.geometry.inliers
+    )
 
 
 def _rivalries(candidates: Sequence[Measured]) -> list[dict[int, Rivalry]]:
     """For each candidate: the numbers of its rivals that were looked at too, and what their colours say of it."""
+    seen = [(number, other, other.view) for number, other in enumerate(candidates) if other.view is not None]
     return [
-        {
-            number: rivalry(candidate.view, rival.view)
-            for number, rival in enumerate(candidates)
-            if candidate.view is not None and rival.view is not None and _is_rival(candidate, rival)
-        }
-        for candidate in candidates
+        {number: rivalry(one.view, view) for number, other, view in seen if not _is_same(one, other)}
+        if one.view is not None
+        else {}
+        for one in candidates
     ]
 
 
@@ -286,10 +304,6 @@ def _least_agreement(candidate: Measured, rivalries: Mapping[int, Rivalry]) -> f
     if candidate.view is None:
         return 0.0
     return min((own.agreement for own in rivalries.values()), default=agreement(candidate.view))
-
-
-def _lead(own: int, others: Sequence[int]) -> float:
-    return math.log1p(own) - math.log1p(max(others, default=0))
 
 
 def _sigmoid(logit: float) -> float:

@@ -54,6 +54,6 @@ class FeatureExtractor:
         reference = self._keypoints.examine(rgb)
         keypoints = reference.keypoints
         quality = measure(rgb.shape[1], rgb.shape[0], reference)
-        appearance = describe(rgb, reference)
+        appearance = describe(reference)
         embedding = quantize(self._embedder.embed_reference(rgb)).tobytes()
         return ReferenceFeatures(embedding, pack(keypoints), pack_appearance(appearance), quality)

@@ -99,13 +99,15 @@ class ExaminedReference:
     Attributes:
         keypoints: Those kept, best first.
         survived: (N,) bool: which of them a drawn view showed again.
-        grey: (H, W) uint8, the picture as it was looked at.
+        rgb: (H, W, 3) uint8, the picture as it was looked at.
+        grey: (H, W) uint8, the same.
         background: (H, W) uint8: 1 in the plain background around a cut-out, else 0.
         package: (x, y, width, height), px in `grey`: the box of all that is not plain background around a cut-out.
     """
 
     keypoints: Keypoints
     survived: npt.NDArray[np.bool_]
+    rgb: ByteArray
     grey: Grey
     background: ByteArray
     package: tuple[int, int, int, int]
@@ -171,7 +173,7 @@ class KeypointExtractor:
         Args:
             rgb: (H, W, 3) uint8.
         """
-        return self._detect(self._grey(rgb), self._spec.query_keypoints)
+        return self._detect(_grey(self._fitted(rgb)), self._spec.query_keypoints)
 
     def reference(self, rgb: ByteArray) -> Keypoints:
         """The keypoints of a catalogue picture that its field photos will show again, best first.
@@ -187,21 +189,21 @@ class KeypointExtractor:
         Args:
             rgb: (H, W, 3) uint8.
         """
-        grey = self._grey(rgb)
+        fitted = self._fitted(rgb)
+        grey = _grey(fitted)
         background = _background(grey)
         x, y, width, height = cv2.boundingRect(1 - background)
         package = (x, y, width, height)
         candidates = self._detect(grey, self._spec.candidate_keypoints)
         if not len(candidates):
-            return ExaminedReference(candidates, np.zeros(0, np.bool_), grey, background, package)
+            return ExaminedReference(candidates, np.zeros(0, np.bool_), fitted, grey, background, package)
         views = self._survivals(grey, candidates)
         worth = views * (1 - _background_share(background, candidates, self._spec.scale_factor))
         kept = _spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection)
-        return ExaminedReference(candidates.take(kept), views[kept] >= 1, grey, background, package)
+        return ExaminedReference(candidates.take(kept), views[kept] >= 1, fitted, grey, background, package)
 
-    def _grey(self, rgb: ByteArray) -> Grey:
-        fitted = fit_longest_side(rgb, self._spec.longest_side)
-        return np.asarray(cv2.cvtColor(fitted, cv2.COLOR_RGB2GRAY), np.uint8)
+    def _fitted(self, rgb: ByteArray) -> ByteArray:
+        return fit_longest_side(rgb, self._spec.longest_side)
 
     def _detect(self, grey: Grey, count: int) -> Keypoints:
         height, width = grey.shape
@@ -296,6 +298,10 @@ def unpack(data: bytes) -> Keypoints:
         width,
         height,
     )
+
+
+def _grey(rgb: ByteArray) -> Grey:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def _draw(grey: Grey, view: DrawnView) -> tuple[Grey, FloatArray]:
