@@ -44,14 +44,23 @@ class FailingDisk(CountingDisk):
 
     Attributes:
         failed: So many did.
+        at: The kind of the call that failed last.
     """
 
     def __init__(self, nth: int, number: int, for_good: bool = False, kind: str = "") -> None:
         super().__init__(kind)
         self.failed = 0
+        self.at = ""
         self._nth = nth
         self._number = number
         self._for_good = for_good
+
+    def _step(self, call: str, path: Path, source: Path | None = None) -> None:
+        try:
+            super()._step(call, path, source)
+        except OSError:
+            self.at = call
+            raise
 
     def _meet_call(self) -> None:
         if self.calls == self._nth or (self._for_good and self.calls > self._nth):
