@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,9 @@ def test_a_wrong_value_is_said_with_its_variable(monkeypatch: pytest.MonkeyPatch
 
 def test_the_released_model_is_installed_as_data(released_model: Model) -> None:
     assert Model.open_folder(load_config().model_folder).artifact.name == IN_USE == released_model.artifact.name
+
+
+@pytest.mark.parametrize("tool", ["arm64.sh", "environment_answers.py"])
+def test_tools_for_other_environments_name_the_model_in_use(project_root: Path, tool: str) -> None:
+    named = re.findall(r"models\W+artifacts\W+([\w-]+)", (project_root / "tools" / tool).read_text())
+    assert named == [IN_USE]

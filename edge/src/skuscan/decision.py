@@ -143,10 +143,8 @@ def compare(candidates: Sequence[Measured]) -> list[Evidence]:
     rivalries = _rivalries(candidates)
     geometries = [candidate.geometry or Geometry.none() for candidate in candidates]
     similarities = _most_of_rivals(candidates, [candidate.similarity for candidate in candidates])
-    agreeing, inliers = (
-        _most_of_rivals(candidates, [getattr(geometry, name) for geometry in geometries])
-        for name in ("agreeing", "inliers")
-    )
+    agreeing = _most_of_rivals(candidates, [geometry.agreeing for geometry in geometries])
+    inliers = _most_of_rivals(candidates, [geometry.inliers for geometry in geometries])
     return [
         Evidence(
             similarity=candidate.similarity,
@@ -267,10 +265,7 @@ def _is_same(one: Measured | Rated, other: Measured | Rated) -> bool:
 
 
 def _most_of_rivals(candidates: Sequence[Measured], values: Sequence[float]) -> list[float]:
-    """For each candidate the greatest value of its rivals; 0 without any.
-
-    That is the greatest of all, but for the candidates that count as one answer with the one that has it.
-    """
+    """For each candidate the greatest value of its rivals; 0 without any."""
     order = sorted(range(len(values)), key=lambda number: -values[number])
     others = []
     for candidate in candidates:
@@ -282,11 +277,9 @@ def _most_of_rivals(candidates: Sequence[Measured], values: Sequence[float]) -> 
 def _own_inliers(candidate: Measured, candidates: Sequence[Measured]) -> int:
     if candidate.geometry is None or not candidate.geometry.inliers:
         return 0
-    rows = candidate.geometry.rows
-    rivals = (other for other in candidates if other.geometry is not None and not _is_same(candidate, other))
-    return min(
-        (len(rows - other.geometry.rows) for other in rivals if other.geometry), default=candidate.geometry.inliers
-    )
+    own = candidate.geometry
+    rivals = (other.geometry for other in candidates if other.geometry is not None and not _is_same(candidate, other))
+    return min((len(own.rows - rival.rows) for rival in rivals), default=own.inliers)
 
 
 def _rivalries(candidates: Sequence[Measured]) -> list[dict[int, Rivalry]]:
