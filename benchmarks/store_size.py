@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skuscan.annoy_file import annoy_installed, build_annoy
 from skuscan.bundle.manifest import serialize_manifest
 from skuscan.bundle.records import KINDS, key_of, reference_id
 from skuscan.bundle.segment import cut_by_range, segment_ref, write_segment
@@ -140,9 +141,7 @@ def put_model(store: Store) -> bytes:
 
 
 def annoy_of(store: Store, state: dict[tuple[RecordKind, str], bytes], folder: Path) -> AnnoyRef | None:
-    try:
-        from skuscan.index import build_annoy
-    except ImportError:
+    if not annoy_installed():
         return None
     keys = sorted(key for kind, key in state if kind == REFERENCE)
     rows = [np.frombuffer(Reference.FromString(state[REFERENCE, key]).embedding, np.int8) for key in keys]

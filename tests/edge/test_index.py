@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skuscan import index
+from skuscan.annoy_file import build_annoy
 from skuscan.embedding import dequantize, unit
 from skuscan.errors import ConfigError, StoreError
 from skuscan.index import (
@@ -22,7 +23,6 @@ from skuscan.index import (
     LayeredIndex,
     Neighbour,
     Query,
-    build_annoy,
     largest,
 )
 

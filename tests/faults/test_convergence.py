@@ -291,7 +291,7 @@ def shop(memory: Path) -> Iterator[Shop]:
 
 
 # Werkzeug leaves the file that it was sending to the garbage collector when a killed device resets its connection.
-@pytest.mark.filterwarnings("ignore:unclosed file .*/published/blobs/:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed file .*/published/:ResourceWarning")
 @pytest.mark.guarantee("G15")
 def test_a_device_that_reaches_the_server_holds_what_was_published_last(shop: Shop, faults) -> None:
     Fleet.shop = shop

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from skuscan.annoy_file import build_annoy
 from skuscan.bundle.manifest import serialize_manifest
 from skuscan.bundle.records import key_of, reference_id
 from skuscan.bundle.segment import segment_ref, write_segment
 from skuscan.bundle.state import state_digest
-from skuscan.index import build_annoy
 from skuscan.model import Head, feature_space
 from skuscan.proto.bundle_pb2 import AnnoyRef, Calibration, Manifest, ModelArtifact, PreprocessSpec, SegmentRef
 from skuscan.proto.catalogue_pb2 import (

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from skuscan.annoy_file import annoy_installed
 from skuscan.embedding import Embedder
 from skuscan.errors import NetworkError, SkuscanError
-from skuscan.index import LayeredIndex, annoy_installed
+from skuscan.index import LayeredIndex
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
 from skuscan.store.housekeeping import bytes_on_disk

@@ -10,18 +10,18 @@ grid on which every dot product with int8 rows is a whole number that float32 ho
 """
 
 import bisect
-import importlib.util
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.annoy_file import ANNOY_METRIC
 from skuscan.catalogue import Catalogue
-from skuscan.errors import ConfigError, StoreError
+from skuscan.errors import StoreError
 from skuscan.model import EMBEDDING_SIZE
 
 # By Cauchy-Schwarz a dot product, or any part of its sum, is at most 127 * 16 (the longest int8 row) * 8,200 (the
@@ -31,7 +31,6 @@ QUERY_GRID = 8192  # steps of a unit vector's length
 BLOCK_ROWS = 4096  # rows turned into float32 at a time: 4 MiB, which stays in a processor's cache
 ROWS_PER_SKU = 4  # rows first asked for, for each SKU wanted: a few references of each
 GROWTH = 4  # times more rows are asked for when several references or withdrawn rows filled the list
-ANNOY_METRIC: Final = "angular"
 ANNOY_SEARCH_NODES = 20_000  # nodes that Annoy looks at
 ANNOY_NODE_BYTES = 12 + 4 * EMBEDDING_SIZE  # annoylib.h, Angular::Node: a count, two children, the vector
 
@@ -278,37 +277,6 @@ class LayeredIndex:
             if len(best) == skus or len(rows) < count:
                 return list(best.values())
             count *= GROWTH
-
-
-def annoy_installed() -> bool:
-    """Whether Annoy files are of any use here."""
-    return importlib.util.find_spec("annoy") is not None
-
-
-def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -> None:
-    """Write an Annoy file whose item i is row i.
-
-    The same rows, trees and seed give the same bytes on one machine. The caller makes the file durable.
-
-    Args:
-        rows: (N, 256) int8.
-        path: Where to write; not a file that somebody has mapped.
-        trees: More trees find more and take more bytes.
-        seed: 0 to 2^32 - 1.
-
-    Raises:
-        ConfigError: Annoy is not installed.
-    """
-    try:
-        import annoy
-    except ImportError as error:
-        raise ConfigError("Annoy builds an Annoy file", "it is not installed", "pip install skuscan[annoy]") from error
-    forest: Any = annoy.AnnoyIndex(EMBEDDING_SIZE, ANNOY_METRIC)
-    forest.set_seed(seed)
-    for item, row in enumerate(rows):
-        forest.add_item(item, row.tolist())
-    forest.build(trees, n_jobs=1)
-    forest.save(str(path))
 
 
 def _by_similarity(neighbour: Neighbour) -> tuple[float, str]:

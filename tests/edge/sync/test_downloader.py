@@ -51,6 +51,15 @@ def test_many_files_come_over_several_connections(download, downloader, blobs, s
     assert all(blobs.is_intact(one.file) for one in wanted)
 
 
+def test_a_file_that_is_wanted_twice_comes_once(download, downloader, blobs, server):
+    one = download()
+    said = []
+    downloader.fetch([one] * 4, lambda done, total: said.append((done, total)))
+    assert blobs.read(one.file) == CONTENT
+    assert server.sent == len(CONTENT)
+    assert said[-1] == (len(CONTENT), len(CONTENT))
+
+
 def test_progress_ends_at_the_total(download, downloader):
     said = []
     downloader.fetch([download(CONTENT), download(b"x" * 10)], lambda done, total: said.append((done, total)))

@@ -80,6 +80,18 @@ def test_what_a_sweep_took_out_comes_back_with_the_next_sync_though_nothing_is_n
 
 
 @pytest.mark.guarantee("G11")
+def test_a_lost_file_of_both_generations_is_fetched_once(synced, site, server, options, pass_probes):
+    site.publish_delta("new")
+    assert sync_once(synced, options, pass_probes).state == "activated"
+    blob = largest_blob(synced)  # of the base
+    good = blob.read_bytes()
+    blob.unlink()
+    assert [ref.length for ref in synced.lost()] == [len(good)]
+    result = sync_once(synced, options, pass_probes)
+    assert (result.state, result.bytes_records) == ("unchanged", len(good))
+
+
+@pytest.mark.guarantee("G11")
 def test_a_display_picture_that_a_sweep_took_out_comes_back_with_the_next_sync(synced, options, pass_probes):
     picture = synced.open_generation().display_file(SKUS[0])
     spoil(picture)

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.annoy_file import annoy_installed
 from skuscan.bundle.manifest import manifest_files, parse_manifest
 from skuscan.bundle.records import KEY_SEPARATOR, KIND_NAMES, KINDS, pair_key
 from skuscan.bundle.state import state_digest
 from skuscan.catalogue import Catalogue
 from skuscan.errors import FeatureSpaceError, StoreError
-from skuscan.index import annoy_installed
 from skuscan.keypoint_index import KeypointIndex
 from skuscan.model import EMBEDDING_SIZE, Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Calibration, Manifest, Probe

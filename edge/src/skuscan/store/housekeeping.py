@@ -153,8 +153,9 @@ def collect_garbage(store: "Store", keep: Iterable[FileRef]) -> int:
 def lost(store: "Store") -> list[FileRef]:
     """See `Store.lost`."""
     current = store.read_current()
-    needed = [ref for name in (current.names() if current else []) for ref in _signed_files(store, name)]
-    return [ref for ref in needed if not store.blobs.has(ref)]
+    names = current.names() if current else []
+    needed = {ref.sha256: ref for name in names for ref in _signed_files(store, name)}
+    return [ref for ref in needed.values() if not store.blobs.has(ref)]
 
 
 def sweep(store: "Store") -> Swept:

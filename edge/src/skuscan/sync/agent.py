@@ -26,9 +26,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Literal
 
+from skuscan.annoy_file import annoy_installed
 from skuscan.bundle.manifest import parse_manifest
 from skuscan.errors import BundleError, FeatureSpaceError, ModelError, SkuscanError, StoreError, SyncError, TrustError
-from skuscan.index import annoy_installed
 from skuscan.model import parse_artifact
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import FileRef

@@ -61,7 +61,7 @@ class Downloader:
         self._partial = partial
 
     def fetch(self, downloads: Sequence[Download], progress: Progress = lambda done, total: None) -> None:
-        """Fetch all, or raise the first error. What was finished or begun before it is kept.
+        """Fetch all, each file once, or raise the first error. What was finished or begun before it is kept.
 
         Raises:
             NetworkError: A file does not come, or not in time.
@@ -72,9 +72,10 @@ class Downloader:
             return
         with _plainly(self._partial):
             self._partial.mkdir(parents=True, exist_ok=True)
-        meter = _Meter(progress, sum(download.file.length for download in downloads))
+        once = {download.file.sha256: download for download in downloads}.values()  # two threads would share one part
+        meter = _Meter(progress, sum(download.file.length for download in once))
         with ThreadPoolExecutor(self._transport.limits.parallel_files, "skuscan-download") as pool:
-            futures = [pool.submit(self._fetch_one, download, meter) for download in downloads]
+            futures = [pool.submit(self._fetch_one, download, meter) for download in once]
             try:
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()

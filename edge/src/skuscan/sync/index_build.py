@@ -10,10 +10,10 @@ from skuscan.store.build import IndexBuilder
 
 # Not multiprocessing: that would run the caller's own script once more in the child.
 _CHILD = """
-import pathlib, resource, sys, numpy, skuscan.index
+import pathlib, resource, sys, numpy, skuscan.annoy_file
 rows, index, most_bytes, trees, seed = sys.argv[1:]
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(most_bytes), int(most_bytes)))
-skuscan.index.build_annoy(numpy.load(rows, mmap_mode="r"), pathlib.Path(index), int(trees), int(seed))
+skuscan.annoy_file.build_annoy(numpy.load(rows, mmap_mode="r"), pathlib.Path(index), int(trees), int(seed))
 """
 
 

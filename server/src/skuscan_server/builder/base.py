@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.annoy_file import build_annoy
 from skuscan.bundle.records import KINDS
 from skuscan.bundle.segment import segment_ref
-from skuscan.index import build_annoy
 from skuscan.proto.bundle_pb2 import AnnoyRef, SegmentRef
 from skuscan.store.blobs import BlobFolder
 from skuscan.store.durable import DISK
