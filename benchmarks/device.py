@@ -42,6 +42,7 @@ from skuscan.store import DeviceIdentity, Store
 from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.demo import benchmark_catalogue, photograph_product
 from skuscan_models.synthetic.packaging import draw_front
+from skuscan_server.config import ServerConfig
 
 ARTIFACT = released_folder()
 DRAWN = 200  # products with pictures of their own
@@ -148,7 +149,8 @@ class _Shop:
         self.store = Store.create(folder / "store", identity)
         self._state = _records(references)
         self._base = [segment_of(self.store, part) for kind in KINDS for part in parts(self._state, kind)]
-        self._annoy = annoy_of(self.store, self._state, folder)
+        has_annoy = references >= ServerConfig().annoy_from
+        self._annoy = annoy_of(self.store, self._state, folder) if has_annoy else None
         files = [(ARTIFACT / name).read_bytes() for name in (BACKBONE_FILE, HEAD_FILE)]
         self.model_bytes = sum(self.store.blobs.put(data).length for data in files)
         wire = sum(segment.file.length for segment in self._base if segment.kind == REFERENCE)

@@ -31,7 +31,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """Import, publish, enrol, sync; the server is down afterwards."""
     folder = tmp_path_factory.mktemp("shop")
     catalogue = write_catalogue(folder / "drawn", PRODUCTS, photos=PHOTOS)
-    config = ServerConfig(data_folder=folder / "server", workers=1)
+    config = ServerConfig(data_folder=folder / "server", workers=1, annoy_from=1)
     plan = read_csv(catalogue, config.max_csv_bytes, config.max_csv_rows)
     device = provision(plan, config, folder / "device", lambda *_: None)
     assert isinstance(device, Store)

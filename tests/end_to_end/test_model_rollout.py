@@ -89,7 +89,7 @@ def shop(published: tuple[Path, list[Path]], executor: Executor, tmp_path: Path)
 
 
 def config_of(folder: Path) -> ServerConfig:
-    return ServerConfig(data_folder=folder, workers=2, annoy_trees=5, probes=2)
+    return ServerConfig(data_folder=folder, workers=2, annoy_from=1, annoy_trees=5, probes=2)
 
 
 @contextlib.contextmanager

@@ -281,7 +281,9 @@ class Fleet(RuleBasedStateMachine):
 def shop(memory: Path) -> Iterator[Shop]:
     models = {name: write_model(memory / name, name) for name in MODELS}
     template, data = memory / "template", memory / "server"
-    config = ServerConfig(data_folder=data, model_folder=models["one"], device_rate=1_000.0, device_burst=1_000)
+    config = ServerConfig(
+        data_folder=data, model_folder=models["one"], annoy_from=1, device_rate=1_000.0, device_burst=1_000
+    )
     with Worker() as worker, Web(config) as web:
         worker.do_here("set_up", data=str(data), model=str(models["one"]))
         shutil.copytree(data, template)

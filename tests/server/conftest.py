@@ -122,6 +122,7 @@ def config(tmp_path: Path) -> ServerConfig:
         workers=2,
         feature_batch=2,
         probes=2,
+        annoy_from=1,
         annoy_trees=5,
         lease=5.0,
         device_burst=1_000,

@@ -86,6 +86,7 @@ def server(data: str, model: str) -> Services:
         workers=1,
         feature_batch=2,
         probes=0,
+        annoy_from=1,
         annoy_trees=2,
         lease=LEASE,
         regenerate_quiet=0.0,

@@ -216,9 +216,14 @@ class Decider:
         """The calibrated probability that the scan shows the candidate, 0 to 1."""
         return self._calibrated(self.logit(evidence))
 
+    @property
+    def may_be_certain(self) -> bool:
+        """Whether the embedding alone can be certain of anything, by this model."""
+        return self._skip_logit > 0
+
     def is_certain(self, unverified: Sequence[Rated]) -> bool:
         """Whether the embedding alone is certain of its best candidate, so that verification can be skipped."""
-        return self._skip_logit > 0 and bool(unverified) and unverified[0].logit >= self._skip_logit
+        return self.may_be_certain and bool(unverified) and unverified[0].logit >= self._skip_logit
 
     def is_unsure(self, rated: Sequence[Rated]) -> bool:
         """Whether a closer look pays: too little speaks for any of the candidates, as `rate` gives them."""

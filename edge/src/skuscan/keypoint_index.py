@@ -91,6 +91,8 @@ class KeypointIndex:
         Args:
             query: The scan's keypoints, of the references' feature space.
         """
+        if not self._references:  # a delta, most days
+            return np.zeros(0, np.float32)
         table_words = np.arange(len(self._sampled)) * ((1 << self.bits) + 1)
         words = (_words(query.descriptors, self._sampled) + table_words).ravel()  # (Q * tables,)
         # Words and keypoints are numbered through all tables, so one look-up serves them all.
@@ -100,10 +102,14 @@ class KeypointIndex:
         first, counts = first[kept], counts[kept]
         listed = np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
         turns = np.repeat(_turns(query.angles)[kept // len(self._sampled)], counts) - self._turns[listed]  # wraps
-        places = self._rows[listed].astype(np.intp) * TURNS + turns % np.uint8(TURNS)
+        places = turns % np.uint8(TURNS) * np.intp(self._references) + self._rows[listed]
         weights = np.repeat(1 / np.sqrt(counts), counts)
-        turned = np.bincount(places, weights, self._references * TURNS).reshape(-1, TURNS)
-        return np.asarray((turned + np.roll(turned, 1, axis=1)).max(axis=1), np.float32)  # one turn and the next
+        # Turn by turn: numpy reduces the first axis several times as fast as one of sixteen numbers.
+        turned = np.bincount(places, weights, TURNS * self._references).reshape(TURNS, -1)
+        most = turned[-1] + turned[0]  # one turn and the next
+        for one, following in itertools.pairwise(turned):
+            np.maximum(most, one + following, out=most)
+        return np.asarray(most, np.float32)
 
 
 def word_bits(references: int) -> int:
@@ -187,10 +193,9 @@ def _order(words: npt.NDArray[np.uint32], bits: int, before: int) -> Iterator[by
 
 def _words(descriptors: Bytes, sampled: Bytes) -> Rows:
     """(n, tables) intp: the words of descriptors (n, 20) for samples (tables, bits)."""
-    words = np.zeros((len(descriptors), len(sampled)), np.intp)
-    for place, bit in enumerate(sampled.T):
-        words |= ((descriptors[:, bit >> 3] >> (7 - (bit & 7))) & 1).astype(np.intp) << place
-    return words
+    bits = np.unpackbits(descriptors, axis=1)[:, sampled.ravel()].reshape(-1, *sampled.shape)
+    places = np.float32(2) ** np.arange(sampled.shape[1], dtype=np.float32)  # their sums are exact below 2^24
+    return np.asarray(bits.astype(np.float32) @ places).astype(np.intp)
 
 
 def _turns(angles: npt.NDArray[np.float32]) -> Bytes:

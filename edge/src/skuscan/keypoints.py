@@ -37,6 +37,9 @@ _OCTAVES = 8  # three bits
 _POSE_SHIFTS = np.array([0, 12, 24, 27], np.uint32)  # of x, y, octave and angle in 32 bits
 _POSE_MASKS = np.array([_PLACES, _PLACES, _OCTAVES - 1, _ANGLE_STEPS - 1], np.uint32)
 _HOPEFUL = 3  # times as many candidates as are kept are worth a comparison
+_BITS_SET = np.unpackbits(np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2), axis=1).sum(
+    axis=1, dtype=np.uint8
+)  # (65536,): of each number of 16 bits; 64 KiB, which stay in a processor's cache
 _PLAIN_RANGE = 6  # grey levels that JPEG adds to a plain background
 
 FloatArray = npt.NDArray[np.float32]
@@ -249,8 +252,12 @@ class KeypointExtractor:
 
 def squared_distances(some: FloatArray, others: FloatArray) -> FloatArray:
     """(N, M) float32: between points (N, 2) and (M, 2), px^2. numpy is slow at sums over an axis of two."""
-    x_off, y_off = some[:, 0, None] - others[:, 0], some[:, 1, None] - others[:, 1]
-    return np.asarray(x_off * x_off + y_off * y_off, np.float32)
+    squares = some[:, 0, None] - others[:, 0]
+    squares *= squares
+    y_off = some[:, 1, None] - others[:, 1]
+    y_off *= y_off
+    squares += y_off
+    return np.asarray(squares, np.float32)
 
 
 def pack(keypoints: Keypoints) -> bytes:
@@ -334,8 +341,8 @@ def _found_again(
     x_off, y_off = places[rows, 0] - seen.xy[columns, 0], places[rows, 1] - seen.xy[columns, 1]
     close = x_off * x_off + y_off * y_off < reach[rows] ** 2
     rows, columns = rows[close], columns[close]
-    unlike = candidates.descriptors[rows] ^ seen.descriptors[columns]
-    differing = np.unpackbits(unlike, axis=1).sum(axis=1, dtype=np.int32)
+    unlike = candidates.descriptors.view(np.uint32)[rows] ^ seen.descriptors.view(np.uint32)[columns]
+    differing = _BITS_SET[unlike.view(np.uint16)].sum(axis=1, dtype=np.int32)
     found = np.zeros(len(candidates), np.bool_)
     found[rows[differing <= tolerance]] = True
     return found
@@ -370,8 +377,10 @@ def _spread_out(xy: FloatArray, worth: FloatArray, count: int, options: Selectio
     """Rows of the keypoints to keep, best first: each pick takes worth from its neighbours."""
     hopeful = np.argsort(-worth, kind="stable")[: _HOPEFUL * count]
     places, left = xy[hopeful], worth[hopeful]
-    away = squared_distances(places, places)
-    taken = np.float32(options.crowding) * np.exp(away * np.float32(-0.5 / options.crowding_radius**2))
+    taken = squared_distances(places, places)
+    taken *= np.float32(-0.5 / options.crowding_radius**2)
+    np.exp(taken, out=taken)
+    taken *= np.float32(options.crowding)
     picks = np.zeros(min(count, len(xy)), np.intp)
     for i in range(len(picks)):
         picks[i] = best = int(np.argmax(left))

@@ -93,6 +93,7 @@ class Scan:
         self._hidden = hidden
         self._timings: dict[str, float] = {}
         self._names: dict[str, str] = {}
+        self._groups: dict[str, str] = {}
         self._outlines: dict[str, Outline] = {}
         self._damaged: set[str] = set()
 
@@ -120,9 +121,12 @@ class Scan:
     def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """The search's proposals, verified unless the embedding alone is certain."""
         vector, nearest = self._search(rgb)
-        rated = self._rated(self._with_products(nearest))
-        if self._options.mode == "embedding" or self._session.decider.is_certain(rated):
-            return rated
+        is_all = self._options.mode == "embedding"
+        if is_all or self._session.decider.may_be_certain:
+            with self._timed("decide"):
+                rated = self._session.decider.rate(self._with_products(nearest))
+            if is_all or self._session.decider.is_certain(rated):
+                return rated
         return self._look(rgb, vector, nearest)[1]
 
     def _rated(self, measured: Sequence[Measured]) -> list[Rated]:
@@ -169,44 +173,49 @@ class Scan:
         return self._rated(self._verified(rgb, query, everything))
 
     def _with_products(self, proposals: Sequence[Proposal]) -> list[Measured]:
-        measured = []
-        for proposal in proposals:
+        """The proposals with their products' groups; those whose product is damaged are left out."""
+        for sku in {proposal.sku for proposal in proposals} - self._groups.keys():
             try:
-                product = self._session.catalogue.product(proposal.sku)
+                product = self._session.catalogue.product(sku)
             except StoreError:
-                self._damaged.add(proposal.sku)
+                self._damaged.add(sku)
                 continue
-            self._names[proposal.sku] = product.name if product is not None else ""
-            group = product.group if product is not None else ""
-            measured.append(Measured(proposal.sku, group, proposal.similarity))
-        return measured
+            self._names[sku], self._groups[sku] = (product.name, product.group) if product is not None else ("", "")
+        return [Measured(p.sku, self._groups[p.sku], p.similarity) for p in proposals if p.sku in self._groups]
 
     def _verified(self, rgb: npt.NDArray[np.uint8], query: Keypoints, proposals: Sequence[Proposal]) -> list[Measured]:
         """The proposals with the geometry and view of their best row; those with a damaged record are left out."""
         options = self._session.eye.verification
         with self._timed("verify"):
             measured, rows = self._with_products(proposals), {proposal.sku: proposal.rows for proposal in proposals}
-            references = [(m.sku, *self._stored(m.sku, row)) for m in measured for row in rows[m.sku]]
+            references = [(m.sku, row, self._keypoints(m.sku, row)) for m in measured for row in rows[m.sku]]
             if self._options.mode == "keypoints_all":
                 options = replace(options, finalists=len(references), finalist_share=0.0)
             best: dict[str, Geometry] = {}
             views: dict[str, View | None] = {}
             small = fit_longest_side(rgb, SCAN_SIDE)
-            geometries = verify_shortlist(query, [keypoints for _, keypoints, _ in references], options)
-            for (sku, reference, appearance), geometry in zip(references, geometries, strict=True):
+            geometries = verify_shortlist(query, [keypoints for _, _, keypoints in references], options)
+            for (sku, row, reference), geometry in zip(references, geometries, strict=True):
                 if sku not in best or geometry.strength > best[sku].strength:
                     best[sku] = geometry
+                    appearance = self._appearance(sku, row) if geometry.homography is not None else None
                     views[sku] = look(small, (query.width, query.height), appearance, geometry.homography)
                     self._outline(sku, reference, geometry, max(rgb.shape[:2]) / max(query.width, query.height))
         return [replace(m, geometry=best[m.sku], view=views[m.sku]) for m in measured if m.sku not in self._damaged]
 
-    def _stored(self, sku: str, row: int) -> tuple[Keypoints, Appearance | None]:
+    def _keypoints(self, sku: str, row: int) -> Keypoints:
         try:
-            reference = self._session.catalogue.reference(row)
-            return unpack(reference.keypoints), unpack_appearance(reference.appearance)
+            return unpack(self._session.catalogue.reference(row).keypoints)
         except (StoreError, BundleError):
             self._damaged.add(sku)
-            return Keypoints.empty(), None
+            return Keypoints.empty()
+
+    def _appearance(self, sku: str, row: int) -> Appearance | None:
+        try:
+            return unpack_appearance(self._session.catalogue.reference(row).appearance)
+        except (StoreError, BundleError):
+            self._damaged.add(sku)
+            return None
 
     def _outline(self, sku: str, reference: Keypoints, geometry: Geometry, pixels_per_unit: float) -> None:
         if geometry.homography is None:

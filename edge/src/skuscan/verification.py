@@ -91,7 +91,8 @@ def verify(query: Keypoints, reference: Keypoints, options: VerificationOptions)
         options: What counts as agreement.
     """
     rows, columns = match(query, reference, options.ratio)
-    group = _largest_group(query, reference, rows, columns, options)
+    agree = _agreement(query, _Surfaces.of([reference]), rows, columns, options)
+    group = agree[agree.sum(axis=1).argmax()] if len(rows) else np.zeros(0, np.bool_)
     rows, columns = rows[group], columns[group]
     votes_only = Geometry(len(rows), 0, 0.0, 0.0, 0.0, None)
     if len(rows) < options.min_group:
@@ -168,13 +169,15 @@ def _glance(query: Keypoints, references: Sequence[Keypoints], options: Verifica
         return []
     best = np.arange(options.glanced_keypoints)
     heads = [reference.take(best[: len(reference)]) for reference in references]
-    # One product for all: small ones spend their time on reading the query's descriptors again.
+    # One product and one agreement for all: small ones spend their time on reading the query again, and on calls.
     products = np.concatenate([head.signs for head in heads]) @ query.signs.T
     ends = np.cumsum([len(head) for head in heads])
-    votes = []
-    for head, block in zip(heads, np.split(products, ends[:-1]), strict=True):
-        votes.append(int(_largest_group(query, head, *_matches(block, options.ratio), options).sum()))
-    return votes
+    matches = [_matches(block, options.ratio) for block in np.split(products, ends[:-1])]
+    rows = np.concatenate([rows + end - len(head) for (rows, _), end, head in zip(matches, ends, heads, strict=True)])
+    columns = np.concatenate([columns for _, columns in matches])
+    votes = _agreement(query, _Surfaces.of(heads), rows, columns, options).sum(axis=1)
+    of_reference = np.split(votes, np.cumsum([len(rows) for rows, _ in matches])[:-1])
+    return [int(of_matches.max(initial=0)) for of_matches in of_reference]
 
 
 def _matches(products: Points, ratio: float) -> tuple[Rows, Rows]:
@@ -187,7 +190,7 @@ def _matches(products: Points, ratio: float) -> tuple[Rows, Rows]:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
     rows = np.arange(len(products))
     nearest = products.argmax(axis=1)
-    mutual = products.argmax(axis=0)[nearest] == rows
+    mutual = products[:, nearest].argmax(axis=0) == rows
     best = products[rows, nearest]
     products[rows, nearest] = -DESCRIPTOR_BITS
     second = products.max(axis=1)
@@ -195,29 +198,58 @@ def _matches(products: Points, ratio: float) -> tuple[Rows, Rows]:
     return rows[kept], nearest[kept]
 
 
-def _largest_group(
-    query: Keypoints, reference: Keypoints, rows: Rows, columns: Rows, options: VerificationOptions
-) -> Mask:
-    """(M,) bool: the matches that agree with the one with which most agree."""
-    if not len(rows):
-        return np.zeros(0, np.bool_)
-    turns = query.angles[columns] - reference.angles[rows]
-    steps = query.octaves[columns].astype(np.float32) - reference.octaves[rows]
+@dataclass(frozen=True)
+class _Surfaces:
+    """The keypoints of some references, one after another.
+
+    Attributes:
+        owners: (N,) whose each is.
+        angles, octaves: As in `Keypoints`.
+        to_centre: (N, 2) float32, from each to the middle of its reference's frame, px.
+        longest: (N,) float32, that frame's longest side, px.
+    """
+
+    owners: Rows
+    angles: npt.NDArray[np.float32]
+    octaves: npt.NDArray[np.uint8]
+    to_centre: Points
+    longest: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, references: Sequence[Keypoints]) -> "_Surfaces":
+        counts = [len(reference) for reference in references]
+        frames = np.array([(reference.width, reference.height) for reference in references], np.float32)
+        owners = np.repeat(np.arange(len(references)), counts)
+        return cls(
+            owners,
+            np.concatenate([reference.angles for reference in references]),
+            np.concatenate([reference.octaves for reference in references]),
+            (frames / 2)[owners] - np.concatenate([reference.xy for reference in references]),
+            frames.max(axis=1)[owners],
+        )
+
+
+def _agreement(
+    query: Keypoints, surfaces: _Surfaces, rows: Rows, columns: Rows, options: VerificationOptions
+) -> npt.NDArray[np.bool_]:
+    """(M, M) bool: which matches of one reference say the same of how it was turned, scaled and moved."""
+    turns = query.angles[columns] - surfaces.angles[rows]
+    steps = query.octaves[columns].astype(np.float32) - surfaces.octaves[rows]
     scales = np.float32(options.scale_factor) ** steps
-    centre = np.array([reference.width, reference.height], np.float32) / 2
-    to_centre = (centre - reference.xy[rows]) * scales[:, None]
+    to_centre = surfaces.to_centre[rows] * scales[:, None]
     cos, sin = np.cos(np.deg2rad(turns)), np.sin(np.deg2rad(turns))
     x, y = to_centre[:, 0], to_centre[:, 1]
     places = query.xy[columns] + np.column_stack([cos * x - sin * y, sin * x + cos * y])
 
+    owners = surfaces.owners[rows]
     apart = np.abs((turns[:, None] - turns + 180) % 360 - 180)
-    reach = options.place_tolerance * max(reference.width, reference.height) * np.maximum(scales[:, None], scales)
-    agree = (
-        (apart < options.turn_tolerance)
+    reach = np.float32(options.place_tolerance) * surfaces.longest[rows][:, None] * np.maximum(scales[:, None], scales)
+    return np.asarray(
+        (owners[:, None] == owners)
+        & (apart < options.turn_tolerance)
         & (np.abs(steps[:, None] - steps) <= options.octave_tolerance)
         & (squared_distances(places, places) < reach * reach)
     )
-    return np.asarray(agree[agree.sum(axis=1).argmax()])
 
 
 def _fit(there: Points, here: Points, options: VerificationOptions) -> tuple[Matrix, Mask] | None:

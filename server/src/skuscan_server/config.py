@@ -53,6 +53,7 @@ class ServerConfig(BaseSettings):
     concurrent_decodes: int = Field(default=2, ge=1, le=64)  # uploads decoded at once, each process
 
     display_side: int = Field(default=240, ge=32, le=512)  # px, longest side; even noise of 512 px fits the limit
+    annoy_from: int = Field(default=30_000, ge=1)  # references of a base; fewer are searched exactly, in less time
     annoy_trees: int = Field(default=50, ge=1, le=1_000)
     false_accept_rate: float = Field(default=0.01, gt=0.0, lt=1.0)
     probes: int = Field(default=8, ge=0, le=16)  # probe pictures in each manifest

@@ -201,6 +201,7 @@ class Services:
             self._work(self._open(model_folder)),
             fit,
             PublishOptions(
+                annoy_from=config.annoy_from,
                 annoy_trees=config.annoy_trees,
                 probes=config.probes,
                 false_accept_rate=config.false_accept_rate,

@@ -122,6 +122,17 @@ def test_item_i_of_the_annoy_file_is_the_ith_reference_in_key_order(services: Se
 
 
 @pytest.mark.usefixtures("imported")
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_base_has_an_annoy_file_from_so_many_references_on(
+    services: Services, executor: Executor, published: Read, more: int
+) -> None:
+    references = services.publish("default").references
+    config = services.config.model_copy(update={"annoy_from": references + more})
+    Services(config, executor).publish("default", force="base")
+    assert published().manifest.HasField("annoy") == (not more)
+
+
+@pytest.mark.usefixtures("imported")
 def test_the_published_model_is_the_one_that_made_the_features(services: Services, published: Read) -> None:
     services.publish("default")
     manifest = published().manifest

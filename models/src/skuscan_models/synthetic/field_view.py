@@ -26,6 +26,11 @@ _PLACING_STEPS = 12  # steps by which a package is moved back into the frame
 _LEAST_BACKDROP = 0.5  # share of a photo's largest part of the frame's shape: more is cropped away
 _BACKDROP_BLUR = (0.3, 2.0)  # px, standard deviation
 _PAPER = 255  # behind a packshot
+_FACING_GAP = (0.01, 0.12)  # between a package and its copies, share of its width
+_SHELF_GAP = (0.15, 0.5)  # to the shelves above and below, share of its height
+_SHELVES = 0.3  # probability that copies stand above and below, too
+_FACING_SHIFT = 0.02  # standard deviation of a copy's place, share of its sides
+_FACING_LIGHT = (0.75, 1.0)
 _LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
 
@@ -84,6 +89,8 @@ def draw_field_view(
     pose = _place(package, rng, frame, options)
     scene = clutter(rng, *frame, options.things) if backdrop is None else _fill_frame(backdrop, rng, frame)
     hand = Hand(rng, pose.front) if rng.random() < options.hand else None
+    if options.facings and rng.random() < options.facings:
+        _draw_facings(scene, package, pose.front, rng)
     _cast_shadow(scene, pose, rng)
     if hand:
         hand.draw_behind(scene)
@@ -267,6 +274,22 @@ def _cast_shadow(scene: Picture, pose: _Pose, rng: Rng) -> None:
     fill(small, (pose.front.astype(np.float64) + offset) / step, 255)
     soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(1.0, 3.0)).astype(np.float32)
     shade(scene, 1 - soft * np.float32(rng.uniform(0.15, 0.6) / 255))
+
+
+def _draw_facings(scene: Picture, package: Cutout, front: npt.NDArray[np.float32], rng: Rng) -> None:
+    """Copies of the package around it, in the plane of its front, as it stands on a shelf."""
+    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+    plane = cv2.getPerspectiveTransform(square, front)
+    across, down = 1 + rng.uniform(*_FACING_GAP), 1 + rng.uniform(*_SHELF_GAP)
+    for row in (-1, 0, 1) if rng.random() < _SHELVES else (0,):
+        for column in (-2, 2, -1, 1, 0) if row else (-2, 2, -1, 1):
+            place = square + np.array((column * across, row * down)) + rng.normal(0, _FACING_SHIFT, 2)
+            light = rng.uniform(*_FACING_LIGHT)
+            if (place @ plane[2, :2] + plane[2, 2]).min() <= 0:  # behind the camera
+                continue
+            corners = cv2.perspectiveTransform(place[None].astype(np.float32), plane)[0]
+            lit = cv2.convertScaleAbs(package.rgba[..., :3], alpha=light, beta=0)
+            _lay(scene, np.dstack([lit, package.rgba[..., 3]]), corners.astype(np.float32))
 
 
 def _draw_package(scene: Picture, package: Cutout, pose: _Pose, side_rgb: Picture | None, rng: Rng) -> None:

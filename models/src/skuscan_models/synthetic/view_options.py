@@ -21,6 +21,7 @@ class FieldViewOptions:
     bend: Span = (0.0, 0.02)  # greatest displacement by bending and squeezing, share of the package
     hand: float = 0.6  # probability
     things: tuple[int, int] = (1, 8)  # things lying about in the scene
+    facings: float = 0.0  # probability that copies of the package stand around it, as on a shelf
     camera: CameraOptions = field(default_factory=CameraOptions)
 
 

@@ -37,6 +37,7 @@ class ViewOptions:
         hard: Share of field views drawn with `HARD`; the rest is `EASY` and `USUAL` in equal shares.
         any_way_up: Share of field views turned by any angle.
         photo_backdrop: Share of field views with a real photo behind the package instead of drawn things.
+        facings: Share of field views in which copies of the package stand around it, as on a shelf.
         tight: Share of field views cropped to the package, as a detector's crops are.
         coarse: Share of field views that were once a small picture, as crops of shelf photos are.
         coarse_sides: Longest side of those, px.
@@ -45,6 +46,7 @@ class ViewOptions:
     hard: float = 0.34
     any_way_up: float = 0.15
     photo_backdrop: float = 0.4
+    facings: float = 0.0
     tight: float = 0.2
     coarse: float = 0.25
     coarse_sides: tuple[int, int] = (50, 140)
@@ -122,7 +124,8 @@ RUNS: dict[str, TrainingConfig] = {
     "clean": TrainingConfig(
         "efficientnet-lite0-products-clean",
         pairs={"drawn": 34, "open-boxes": 6, "produce": 8},
-        stages=(Stage(160, 260), Stage(224, 60)),
+        stages=(Stage(160, 420), Stage(224, 100), Stage(224, 100, packshots=0.5)),
+        views=ViewOptions(facings=0.3),
     ),
 }
 

@@ -103,7 +103,15 @@ class Views:
         )
         shortest = round(longest * _SHORT_SIDES[int(rng.integers(len(_SHORT_SIDES)))])
         roll = _TURNED / 2 if rng.random() < self.options.any_way_up else base.roll
-        return replace(base, longest_side=longest, shortest_side=shortest, roll=roll, any_way_up=0.0, camera=camera)
+        return replace(
+            base,
+            longest_side=longest,
+            shortest_side=shortest,
+            roll=roll,
+            any_way_up=0.0,
+            facings=self.options.facings,
+            camera=camera,
+        )
 
 
 def _scaled(span: Span, factor: float) -> Span:

@@ -35,17 +35,15 @@ def base_segments(
             yield segment_ref(data)
 
 
-def annoy_blob(rows: npt.NDArray[np.int8], published: BlobFolder, folder: Path, trees: int) -> AnnoyRef | None:
-    """Build the Annoy file of a base and make it a blob; None without references.
+def annoy_blob(rows: npt.NDArray[np.int8], published: BlobFolder, folder: Path, trees: int) -> AnnoyRef:
+    """Build the Annoy file of a base and make it a blob.
 
     Args:
-        rows: (N, 256) int8, every reference of the base in key order.
+        rows: (N, 256) int8, every reference of the base in key order; at least one.
         published: Where the blob goes.
         folder: A folder on the same file system as the blobs.
         trees: At most so many; a small base needs fewer.
     """
-    if not len(rows):
-        return None
     trees = max(1, min(trees, len(rows) // ITEMS_PER_TREE))
     DISK.make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:

@@ -52,7 +52,8 @@ class PublishOptions:
     """How a publication is made.
 
     Attributes:
-        annoy_trees: Of a new base's Annoy file.
+        annoy_from: A new base of so many references has an Annoy file.
+        annoy_trees: Of it.
         probes: How many probe pictures.
         false_accept_rate: What the operator accepts.
         compaction_share: A new base when the deltas hold more records than this share of the base.
@@ -62,6 +63,7 @@ class PublishOptions:
         pairs: What makes two SKUs a pair.
     """
 
+    annoy_from: int
     annoy_trees: int
     probes: int
     false_accept_rate: float
@@ -255,9 +257,9 @@ class Publisher:
 
     def _add_base(self, manifest: Manifest, plan: Plan, stored: Mapping[RecordId, StoredRecord]) -> None:
         manifest.base_segments.extend(base_segments(stored, self._load, self._published))
-        trees = self._options.annoy_trees
-        annoy = annoy_blob(plan.vectors.rows, self._published, self._folder / WORK_FOLDER, trees)
-        if annoy is not None:
+        rows = plan.vectors.rows
+        if len(rows) >= self._options.annoy_from:
+            annoy = annoy_blob(rows, self._published, self._folder / WORK_FOLDER, self._options.annoy_trees)
             manifest.annoy.CopyFrom(annoy)
 
     def _add_delta(self, manifest: Manifest, plan: Plan, stored: Mapping[RecordId, StoredRecord]) -> None:
