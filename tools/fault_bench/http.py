@@ -71,8 +71,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
+        self.server.sent += len(data)  # first: who has it all may count at once
         self.wfile.write(data)
-        self.server.sent += len(data)
 
     def note(self, body: bytes) -> None:
         """Remember what was asked."""
