@@ -35,6 +35,11 @@ class FaultBench:
     share: float
     figures: dict[str, dict[str, dict[str, float | int | str]]] = field(default_factory=dict)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether ratios of times are asserted: a tenth runs on machines that are busy, and sees too few for a p99."""
+        return self.share == 1
+
     def count(self, full: int) -> int:
         """How many of `full` faults this run injects."""
         return min(full, max(FEWEST, math.ceil(full * self.share)))

@@ -97,4 +97,4 @@ def test_scans_neither_fail_nor_wait_while_generations_go_live(tmp_path: Path, f
         quiet_p99_ms=round(1000 * calm, 1),
         p99_ms=round(1000 * busy, 1),
     )
-    assert busy <= SLOWER * calm
+    assert busy <= SLOWER * calm or not faults.is_full
