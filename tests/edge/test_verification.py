@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -178,6 +179,18 @@ def test_the_most_similar_are_verified_whatever_the_glance_says() -> None:
     last = verify_shortlist(query, [*others, most_similar, obvious], OPTIONS)
     assert last[6].inliers == 0
     assert last[7].inliers > 100
+
+
+def test_a_glance_at_many_says_of_each_what_a_glance_at_it_alone_says() -> None:
+    shown = [reference_set(10), reference_set(11)]
+    query = both(seen(shown[0], TILTED), seen(shown[1], np.eye(3)))
+    small = reference_set(12).take(np.arange(3))
+    references = [*(reference_set(200 + seed) for seed in range(70)), shown[0], small, Keypoints.empty(), shown[1]]
+    glance = replace(OPTIONS, always_finalists=0, finalists=0)
+    together = verify_shortlist(query, references, glance)
+    assert together == [verify_shortlist(query, [reference], glance)[0] for reference in references]
+    assert together[70].agreeing > 5
+    assert together[-1].agreeing > 5
 
 
 def both(one: Keypoints, other: Keypoints) -> Keypoints:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints, squared_distances
 
 DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
+_GLANCED_TOGETHER = 64  # references: a shortlist in one go, and a whole catalogue without its memory
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -129,8 +130,11 @@ def verify_shortlist(query: Keypoints, references: Sequence[Keypoints], options:
     Returns:
         A geometry for each reference.
     """
-    found = [Geometry(votes, 0, 0.0, 0.0, 0.0, None) for votes in _glance(query, references, options)]
-    for i in _finalists([geometry.agreeing for geometry in found], options):
+    votes: list[int] = []
+    for start in range(0, len(references), _GLANCED_TOGETHER):
+        votes += _glance(query, references[start : start + _GLANCED_TOGETHER], options)
+    found = [Geometry(agreeing, 0, 0.0, 0.0, 0.0, None) for agreeing in votes]
+    for i in _finalists(votes, options):
         found[i] = verify(query, references[i], options)
     return found
 
@@ -164,9 +168,7 @@ def project(homography: Matrix, points: Points) -> Matrix:
 
 
 def _glance(query: Keypoints, references: Sequence[Keypoints], options: VerificationOptions) -> list[int]:
-    """How many matches of each reference's best keypoints agree."""
-    if not references:
-        return []
+    """How many matches of each reference's best keypoints agree; one reference or more."""
     best = np.arange(options.glanced_keypoints)
     heads = [reference.take(best[: len(reference)]) for reference in references]
     # One product and one agreement for all: small ones spend their time on reading the query again, and on calls.
