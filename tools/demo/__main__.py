@@ -60,9 +60,8 @@ class Answers:
 
 def main() -> int:
     """Run the demo; the process's exit code."""
-    os.environ.setdefault(
-        "SKUSCAN_SERVER_ANNOY_FROM", "1"
-    )  # searched as a large catalogue is, here and on `make arm64`
+    # Searched as a large catalogue is, here and on `make arm64`.
+    os.environ.setdefault("SKUSCAN_SERVER_ANNOY_FROM", "1")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     shutil.rmtree(FOLDER, ignore_errors=True)
     started, files = time.monotonic(), _draw()

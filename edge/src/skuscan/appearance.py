@@ -261,7 +261,7 @@ def _light(reference: Colours, scan: Colours) -> tuple[Colours, Colours]:
 def _means(values: npt.NDArray[np.float32]) -> Colours:
     """(CELLS, CELLS) or (CELLS, CELLS, C) float32: the mean of each cell of (H, W) or (H, W, C).
 
-    As an area resize, and five times as fast: OpenCV walks over each pixel, this is one matrix product.
+    What an area resize gives, as one matrix product: OpenCV walks over each pixel.
     """
     height, width = values.shape[:2]
     rows = (_cell_weights(height) @ values.reshape(height, -1)).reshape(CELLS, width, -1)

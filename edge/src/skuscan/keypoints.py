@@ -12,7 +12,7 @@ the ones that a hand-held photo will show again:
 
 import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import cv2
@@ -37,9 +37,6 @@ _OCTAVES = 8  # three bits
 _POSE_SHIFTS = np.array([0, 12, 24, 27], np.uint32)  # of x, y, octave and angle in 32 bits
 _POSE_MASKS = np.array([_PLACES, _PLACES, _OCTAVES - 1, _ANGLE_STEPS - 1], np.uint32)
 _HOPEFUL = 3  # times as many candidates as are kept are worth a comparison
-_BITS_SET = np.unpackbits(np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2), axis=1).sum(
-    axis=1, dtype=np.uint8
-)  # (65536,): of each number of 16 bits; 64 KiB, which stay in a processor's cache
 _PLAIN_RANGE = 6  # grey levels that JPEG adds to a plain background
 
 FloatArray = npt.NDArray[np.float32]
@@ -342,10 +339,17 @@ def _found_again(
     close = x_off * x_off + y_off * y_off < reach[rows] ** 2
     rows, columns = rows[close], columns[close]
     unlike = candidates.descriptors.view(np.uint32)[rows] ^ seen.descriptors.view(np.uint32)[columns]
-    differing = _BITS_SET[unlike.view(np.uint16)].sum(axis=1, dtype=np.int32)
+    differing = _bits_set()[unlike.view(np.uint16)].sum(axis=1, dtype=np.int32)
     found = np.zeros(len(candidates), np.bool_)
     found[rows[differing <= tolerance]] = True
     return found
+
+
+@cache
+def _bits_set() -> ByteArray:
+    """(65536,) uint8: how many bits of a number of 16 bits are set. Made when a reference is first examined."""
+    numbers = np.arange(1 << 16, dtype=np.uint16).view(np.uint8).reshape(-1, 2)
+    return np.asarray(np.unpackbits(numbers, axis=1).sum(axis=1, dtype=np.uint8))
 
 
 def _background(grey: Grey) -> Grey:

@@ -121,11 +121,11 @@ class Scan:
     def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """The search's proposals, verified unless the embedding alone is certain."""
         vector, nearest = self._search(rgb)
-        is_all = self._options.mode == "embedding"
-        if is_all or self._session.decider.may_be_certain:
+        alone = self._options.mode == "embedding"
+        if alone or self._session.decider.may_be_certain:
             with self._timed("decide"):
                 rated = self._session.decider.rate(self._with_products(nearest))
-            if is_all or self._session.decider.is_certain(rated):
+            if alone or self._session.decider.is_certain(rated):
                 return rated
         return self._look(rgb, vector, nearest)[1]
 

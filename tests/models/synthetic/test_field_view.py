@@ -92,7 +92,7 @@ def test_the_package_stands_where_the_outline_says():
         assert looks_red[core].mean() > 0.95
 
 
-def test_copies_stand_beside_a_package_on_a_shelf_and_not_before_it(front):
+def test_copies_stand_beside_a_package_on_a_shelf_and_leave_it_in_sight(front):
     options = replace(STILL, scale=(0.3, 0.35), things=(0, 0))
     for seed in range(8):
         alone, on_shelf = (
