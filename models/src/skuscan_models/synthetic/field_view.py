@@ -14,6 +14,7 @@ import numpy.typing as npt
 from skuscan_models.synthetic.camera import Rng, photograph
 from skuscan_models.synthetic.canvas import Colour, Picture, fill, paint, shade, stroke
 from skuscan_models.synthetic.cutout import Cutout, cut_out
+from skuscan_models.synthetic.pose import Pose, frame_of, place, visible_share
 from skuscan_models.synthetic.scenery import Hand, clutter
 from skuscan_models.synthetic.view_options import PACKSHOT, USUAL, FieldViewOptions
 
@@ -22,7 +23,6 @@ _BEND_STEPS = 40  # points a side at which it is computed
 _LEAST_BEND = 0.5  # px: less is not seen
 _MIN_DEPTH = 24  # px of a made-up side
 _AREA_BELOW = 0.7  # scale from which pixels are averaged before a warp
-_PLACING_STEPS = 12  # steps by which a package is moved back into the frame
 _LEAST_BACKDROP = 0.5  # share of a photo's largest part of the frame's shape: more is cropped away
 _BACKDROP_BLUR = (0.3, 2.0)  # px, standard deviation
 _PAPER = 255  # behind a packshot
@@ -31,7 +31,6 @@ _SHELF_GAP = (0.15, 0.5)  # to the shelves above and below, share of its height
 _SHELVES = 0.3  # probability that copies stand above and below, too
 _FACING_SHIFT = 0.02  # standard deviation of a copy's place, share of its sides
 _FACING_LIGHT = (0.75, 1.0)
-_LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def draw_field_view(
 ) -> FieldView:
     """As `field_view`, and says where the package is."""
     package = _bend(cut_out(reference_rgb, options.longest_side), rng, options)
-    frame = _frame(rng, options)
-    pose = _place(package, rng, frame, options)
+    frame = frame_of(rng, options)
+    pose = place(package, rng, frame, options)
     scene = clutter(rng, *frame, options.things) if backdrop is None else _fill_frame(backdrop, rng, frame)
     hand = Hand(rng, pose.front) if rng.random() < options.hand else None
     if options.facings and rng.random() < options.facings:
@@ -97,7 +96,7 @@ def draw_field_view(
     _draw_package(scene, package, pose, side_rgb, rng)
     if hand:
         hand.draw_before(scene)
-    return FieldView(photograph(scene, rng, options.camera), pose.front, _visible(pose.front, frame))
+    return FieldView(photograph(scene, rng, options.camera), pose.front, visible_share(pose.front, frame))
 
 
 def _fill_frame(backdrop: Picture, rng: Rng, frame: tuple[int, int]) -> Picture:
@@ -130,7 +129,7 @@ def packshot(reference_rgb: Picture, rng: Rng, side: int, side_rgb: Picture | No
 
 def nothing(rng: Rng, options: FieldViewOptions = USUAL) -> Picture:
     """A drawn photo that shows no product: things lying about, now and then an empty hand, (H, W, 3) uint8."""
-    frame = _frame(rng, options)
+    frame = frame_of(rng, options)
     scene = clutter(rng, *frame, (options.things[0] + 2, options.things[1] + 6))
     if rng.random() < options.hand:
         centre = np.array(frame[::-1]) * rng.uniform(0.3, 0.7, 2)
@@ -166,107 +165,10 @@ def _bend(package: Cutout, rng: Rng, options: FieldViewOptions) -> Cutout:
     return replace(package, rgba=bent.astype(np.uint8, copy=False))
 
 
-# --- The pose -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Face:
-    """One face of the package in the photo: its corners (4, 2) px and how much light falls on it."""
-
-    corners: npt.NDArray[np.float32]
-    light: float
-    edge: str
-
-
-@dataclass(frozen=True)
-class _Pose:
-    front: npt.NDArray[np.float32]  # (4, 2) px
-    sides: tuple[_Face, ...]
-
-
-def _frame(rng: Rng, options: FieldViewOptions) -> tuple[int, int]:
-    """Height and width of the photo, px."""
-    upright = rng.random() < options.upright
-    size = (options.longest_side, options.shortest_side)
-    return size if upright else size[::-1]
-
-
-def _place(package: Cutout, rng: Rng, frame: tuple[int, int], options: FieldViewOptions) -> _Pose:
-    height, width = package.rgba.shape[:2]
-    half = np.array((width, height)) / max(height, width) / 2
-    boxed = package.rectangular and rng.random() < options.second_face
-    depth = min(half) * rng.uniform(0.3, 1.2) if boxed else 0.0
-    # Front corners in turn, then the same corners at the back; z grows away from the camera.
-    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
-    front = np.concatenate([signs * half, np.full((4, 1), -depth)], axis=1)
-    solid = np.concatenate([front, front * (1, 1, -1)])
-    turned = solid @ _rotation(rng, options).T
-    distance = rng.uniform(1.8, 4.0)
-    flat = turned[:, :2] / (turned[:, 2:] + distance)
-    flat *= _fit(flat[:4], frame, rng.uniform(*options.scale))
-    flat = _into_frame(flat - flat[:4].mean(axis=0), rng, frame, options.min_visible)
-    points = flat.astype(np.float32)
-    return _Pose(points[:4], tuple(_visible_sides(points, turned)) if boxed else ())
-
-
-def _rotation(rng: Rng, options: FieldViewOptions) -> npt.NDArray[np.float64]:
-    """(3, 3): a turn about the upright axis, then about the level one, then in the picture plane."""
-    yaw, pitch = np.deg2rad(rng.uniform(-options.tilt, options.tilt, 2))
-    roll = np.deg2rad(rng.normal(0, options.roll))
-    if rng.random() < options.any_way_up:
-        roll += np.pi / 2 * rng.integers(1, 4)
-    turn = np.array([(np.cos(yaw), 0, np.sin(yaw)), (0, 1, 0), (-np.sin(yaw), 0, np.cos(yaw))])
-    nod = np.array([(1, 0, 0), (0, np.cos(pitch), -np.sin(pitch)), (0, np.sin(pitch), np.cos(pitch))])
-    spin = np.array([(np.cos(roll), -np.sin(roll), 0), (np.sin(roll), np.cos(roll), 0), (0, 0, 1)])
-    return np.asarray(spin @ nod @ turn)
-
-
-def _fit(front: npt.NDArray[np.float64], frame: tuple[int, int], share: float) -> float:
-    """Pixels per unit at which the front takes a share of the frame's tighter side."""
-    extent = np.ptp(front, axis=0)
-    return float(share * min(frame[1] / extent[0], frame[0] / extent[1]))
-
-
-def _into_frame(
-    flat: npt.NDArray[np.float64], rng: Rng, frame: tuple[int, int], min_visible: float
-) -> npt.NDArray[np.float64]:
-    """Put the package somewhere in the frame, then move it towards the middle until enough of it shows."""
-    middle = np.array(frame[::-1]) / 2
-    slack = np.maximum(middle - np.ptp(flat[:4], axis=0) / 2, 0.12 * middle)
-    aside = np.clip(rng.normal(0, 0.5, 2), -1.2, 1.2) * slack
-    for step in range(_PLACING_STEPS):
-        moved = flat + middle + aside * (1 - step / (_PLACING_STEPS - 1))
-        if _visible(moved[:4].astype(np.float32), frame) >= min_visible:
-            break
-    return np.asarray(moved)
-
-
-def _visible(front: npt.NDArray[np.float32], frame: tuple[int, int]) -> float:
-    """The share of a convex outline that lies in the frame."""
-    height, width = frame
-    window = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    common, _ = cv2.intersectConvexConvex(np.ascontiguousarray(front), window)
-    return float(common) / max(float(cv2.contourArea(front)), 1.0)
-
-
-def _visible_sides(points: npt.NDArray[np.float32], turned: npt.NDArray[np.float64]) -> list[_Face]:
-    """Each side's corners run so that its texture's left (or top) edge is the front's edge."""
-    sides = {"right": (1, 5, 6, 2), "left": (4, 0, 3, 7), "top": (4, 5, 1, 0), "bottom": (3, 2, 6, 7)}
-    faces = []
-    for edge, numbers in sides.items():
-        corners = points[list(numbers)]
-        if cv2.contourArea(corners, oriented=True) > 1.0:
-            a, b, c = turned[list(numbers[:3])]
-            normal = np.cross(c - b, a - b)
-            normal /= max(float(np.linalg.norm(normal)), 1e-9)
-            faces.append(_Face(corners, 0.68 + 0.3 * float(abs(normal @ _LAMP)), edge))
-    return faces
-
-
 # --- Drawing --------------------------------------------------------------------------------------------------------
 
 
-def _cast_shadow(scene: Picture, pose: _Pose, rng: Rng) -> None:
+def _cast_shadow(scene: Picture, pose: Pose, rng: Rng) -> None:
     """A soft shadow beneath the package; drawn small, since it is blurred anyway."""
     step = 8
     small = np.zeros((-(-scene.shape[0] // step), -(-scene.shape[1] // step)), np.uint8)
@@ -292,11 +194,14 @@ def _draw_facings(scene: Picture, package: Cutout, front: npt.NDArray[np.float32
             _lay(scene, np.dstack([lit, package.rgba[..., 3]]), corners.astype(np.float32))
 
 
-def _draw_package(scene: Picture, package: Cutout, pose: _Pose, side_rgb: Picture | None, rng: Rng) -> None:
+def _draw_package(scene: Picture, package: Cutout, pose: Pose, side_rgb: Picture | None, rng: Rng) -> None:
     for face in pose.sides:
         lit = cv2.convertScaleAbs(_side_texture(package, face.edge, side_rgb, rng), alpha=face.light, beta=0)
         _lay(scene, cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA).astype(np.uint8, copy=False), face.corners)
-    _lay(scene, package.rgba, pose.front)
+    roof = round(len(package.rgba) * pose.shoulder)
+    if pose.roof is not None and roof:
+        _lay(scene, package.rgba[:roof], pose.roof)
+    _lay(scene, package.rgba[roof:], pose.body)
 
 
 def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng) -> Picture:
