@@ -15,8 +15,6 @@ RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard 
 DEMO := build/demo
 RUN ?= all
 SHARE ?= 1
-# Times in yardsticks want a machine that does nothing else: they belong to the full run alone.
-BUDGETS := --ignore tests/faults/test_budgets.py
 DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
 
@@ -60,7 +58,7 @@ bench: $(ENV)  ## the benchmarks that need no real pictures
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 faults: $(ENV)  ## the long tests of the promises: kills, full disks, hostile servers, times and sizes (SHARE=0.1: a tenth)
-	SKUSCAN_FAULTS=$(SHARE) $(BIN)/python -m pytest -o faulthandler_timeout=3600 tests/faults $(if $(filter 1,$(SHARE)),,$(BUDGETS))
+	SKUSCAN_FAULTS=$(SHARE) $(BIN)/python -m pytest -o faulthandler_timeout=3600 tests/faults
 	test $(SHARE) != 1 || $(BIN)/python -m tools.guarantee_figures
 
 second-env: $(ENV)  ## the edge tests again, with tflite-runtime 2.14, numpy 1 and OpenCV 4.11

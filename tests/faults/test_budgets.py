@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import device
 
+pytestmark = pytest.mark.usefixtures("quiet_machine")
+
 REFERENCES = 10_000
 
 
