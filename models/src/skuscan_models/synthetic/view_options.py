@@ -94,7 +94,6 @@ PACKSHOT = FieldViewOptions(
     roll=1.5,
     any_way_up=0.0,
     second_face=0.9,
-    roofs=True,
     bend=(0.0, 0.0),
     hand=0.0,
     things=(0, 0),
