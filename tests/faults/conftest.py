@@ -37,7 +37,7 @@ class FaultBench:
 
     @property
     def is_full(self) -> bool:
-        """Whether ratios of times are asserted: a tenth runs on machines that are busy, and sees too few for a p99."""
+        """Whether times are asserted: a tenth runs on machines that are busy, and sees too few for a p99."""
         return self.share == 1
 
     def count(self, full: int) -> int:

@@ -12,9 +12,9 @@ from skuscan_models.synthetic.cutout import cut_out
 from skuscan_models.synthetic.field_view import draw_field_view, field_view, nothing, packshot
 from skuscan_models.synthetic.packaging import design, draw_front, draw_side
 from skuscan_models.synthetic.scenery import clutter
-from skuscan_models.synthetic.view_options import EASY, HARD, HELD, USUAL
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL
 
-PRESETS = {"easy": EASY, "usual": USUAL, "hard": HARD, "held": HELD}
+PRESETS = {"easy": EASY, "usual": USUAL, "hard": HARD}
 # Without light, noise or a hand, a view shows the package's own colours.
 STILL = replace(
     EASY,
@@ -90,33 +90,6 @@ def test_the_package_stands_where_the_outline_says():
         core = cv2.erode(inside, np.ones((25, 25), np.uint8), borderValue=0) == 255
         looks_red = (view.picture[..., 0] > 150) & (view.picture[..., 1:].max(axis=2) < 90)
         assert looks_red[core].mean() > 0.95
-
-
-def test_a_carton_seen_from_above_shows_its_roof_and_its_top():
-    """A green roof on a red body: looked down on, it takes more of the photo than from the front."""
-    carton = blank(400, 300, (255, 255, 255))
-    carton[150:350, 60:240] = (230, 10, 20)
-    fill(carton, [(100, 60), (200, 60), (240, 150), (60, 150)], (10, 230, 20))
-    assert cut_out(carton, 640).shoulder == pytest.approx(0.23, abs=0.03)  # where it is nine tenths as wide
-    straight = replace(STILL, second_face=1.0, roofs=True, tilt=0.0, roll=0.0)
-    shares = []
-    for degrees in (0.0, 50.0):
-        options = replace(straight, from_above=(degrees, degrees + 0.01))
-        views = [field_view(carton, np.random.default_rng(seed), options) for seed in range(6)]
-        green = np.mean([((v[..., 1] > 120) & (v[..., 0] < 90)).mean() for v in views])
-        red = np.mean([((v[..., 0] > 120) & (v[..., 1] < 90)).mean() for v in views])
-        shares.append(green / red)
-    assert shares[0] == pytest.approx(0.39, abs=0.1)
-    assert shares[1] > 1.5 * shares[0]
-
-
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_body_as_wide_as_the_package_has_no_shoulders(share):
-    """A plain box, and a cone, which has no body at all."""
-    package = blank(400, 300, (255, 255, 255))
-    inset = share * 90
-    fill(package, [(60 + inset, 50), (240 - inset, 50), (240, 350), (60, 350)], (230, 10, 20))
-    assert cut_out(package, 640).shoulder == 0
 
 
 def test_copies_stand_beside_a_package_on_a_shelf_and_leave_it_in_sight(front):

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -7,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan_models.synthetic.field_view import FieldView, packshot
-from skuscan_models.synthetic.view_options import HELD, FieldViewOptions
+from skuscan_models.synthetic.field_view import packshot
 from skuscan_models.training import views as module
 from skuscan_models.training.config import ViewOptions
 from skuscan_models.training.views import Views
@@ -121,21 +119,3 @@ def test_real_photos_stand_behind_packages_where_there_are_any(front: Picture) -
 def _nearest(view: Picture) -> int:
     middle = int(view[SIZE // 2, SIZE // 2].mean())
     return min((0, 120, 250), key=lambda colour: abs(colour - middle))
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_a_share_of_the_field_views_are_seen_from_above(
-    front: Picture, monkeypatch: pytest.MonkeyPatch, share: float
-) -> None:
-    drawn: list[bool] = []
-    real = module.draw_field_view
-
-    def noted(picture: Picture, rng: np.random.Generator, options: FieldViewOptions, **others: Any) -> FieldView:
-        drawn.append(options.from_above == HELD.from_above)
-        return real(picture, rng, options, **others)
-
-    monkeypatch.setattr(module, "draw_field_view", noted)
-    views = Views(SIZE, GREY, ViewOptions(held=share))
-    for seed in range(40):
-        views.field(front, np.random.default_rng(seed))
-    assert np.mean(drawn) == pytest.approx(share, abs=0.2)

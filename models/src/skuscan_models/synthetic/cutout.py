@@ -20,9 +20,6 @@ _AREA_BELOW = 0.7  # scale
 _CLOSING_SIDE = 96  # px: longest side at which leaks are closed
 _LEAK = 0.12  # of the longest side: the widest leak that is closed
 _BOX_FILL = 0.95  # share of its bounding box that a flat-sided box fills
-_BODY_WIDTH = 0.9  # of the greatest width: the rows of a body are at least so wide
-_BODY_FOOT = 0.06  # share of the height: a body may be narrower at its foot
-_SHOULDERS = (0.03, 0.45)  # share of the height above a body: a roof, a neck, a lid
 
 
 @dataclass(frozen=True)
@@ -37,16 +34,6 @@ class Cutout:
 
     rgba: npt.NDArray[np.uint8]
     rectangular: bool
-
-    @property
-    def shoulder(self) -> float:
-        """The share of the height above the body: a carton's roof, a bottle's neck; 0: it has no such body."""
-        inside = self.rgba[..., 3] > 0
-        widths = inside.sum(axis=1)
-        narrow = np.flatnonzero(widths[: round(len(widths) * (1 - _BODY_FOOT))] < _BODY_WIDTH * widths.max())
-        share = (int(narrow[-1]) + 1) / len(widths) if len(narrow) else 0.0
-        low, high = _SHOULDERS
-        return share if low <= share <= high else 0.0
 
 
 def cut_out(reference: Picture, longest_side: int) -> Cutout:

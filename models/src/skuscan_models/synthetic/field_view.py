@@ -1,7 +1,7 @@
 """A drawn hand-held photo of any reference picture.
 
-In order: the package is cut out of its plain background, bent a little, seen by a pinhole camera (front, and the side
-faces that the camera sees), laid over a drawn scene with its shadow and a hand, and then lit and photographed
+In order: the package is cut out of its plain background, bent a little, seen by a pinhole camera (`pose.py`: front, and
+the side faces that the camera sees), laid over a drawn scene with its shadow and a hand, and then lit and photographed
 (`camera.py`). Every choice comes from the generator that the caller gives: the same generator state, the same bytes.
 """
 
@@ -198,10 +198,7 @@ def _draw_package(scene: Picture, package: Cutout, pose: Pose, side_rgb: Picture
     for face in pose.sides:
         lit = cv2.convertScaleAbs(_side_texture(package, face.edge, side_rgb, rng), alpha=face.light, beta=0)
         _lay(scene, cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA).astype(np.uint8, copy=False), face.corners)
-    roof = round(len(package.rgba) * pose.shoulder)
-    if pose.roof is not None and roof:
-        _lay(scene, package.rgba[:roof], pose.roof)
-    _lay(scene, package.rgba[roof:], pose.body)
+    _lay(scene, package.rgba, pose.front)
 
 
 def _side_texture(package: Cutout, edge: str, side_rgb: Picture | None, rng: Rng) -> Picture:

@@ -1,8 +1,4 @@
-"""How a package stands before a pinhole camera.
-
-A box shows its front and those of its sides that face the camera. What narrows above its shoulders, as a carton with a
-roof and a bottle do, is a box up to them; from there its front slopes back to a ridge over the middle.
-"""
+"""How a package stands before a pinhole camera: where its front and its sides are in a photo."""
 
 from dataclasses import dataclass
 
@@ -15,13 +11,18 @@ from skuscan_models.synthetic.cutout import Cutout
 from skuscan_models.synthetic.view_options import FieldViewOptions
 
 _PLACING_STEPS = 12  # steps by which a package is moved back into the frame
-_CORNERS = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])  # of a face, from the upper left clockwise
 _LAMP = np.array((-0.35, -0.5, -0.79))  # where the light comes from, a unit vector in the camera's frame
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face of the package in the photo: its corners (4, 2) px and how much light falls on it."""
+    """One side of the package in the photo.
+
+    Attributes:
+        corners: (4, 2) float32 px; its texture's left, or top, is along the front's edge.
+        light: How much falls on it, 1 as on the front.
+        edge: Of the front, that it joins: "left", "right", "top" or "bottom".
+    """
 
     corners: npt.NDArray[np.float32]
     light: float
@@ -30,20 +31,14 @@ class Face:
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the package is in the photo, px.
+    """Where the package is in the photo.
 
     Attributes:
-        front: (4, 2), the corners of its front as if all of it were flat.
-        shoulder: Share of the front's height that is roof.
-        body: (4, 2), the corners of the rest.
-        roof: (4, 2), from the ridge down to the body; None: there is none, or it is not seen.
-        sides: Other faces that are seen.
+        front: (4, 2) float32 px, the corners of its front, from the upper left clockwise.
+        sides: Those of its sides that face the camera.
     """
 
     front: npt.NDArray[np.float32]
-    shoulder: float
-    body: npt.NDArray[np.float32]
-    roof: npt.NDArray[np.float32] | None
     sides: tuple[Face, ...]
 
 
@@ -58,35 +53,24 @@ def place(package: Cutout, rng: Rng, frame: tuple[int, int], options: FieldViewO
     """Turn a package, and put it somewhere in a frame of (height, width) px, as far inside as the options say."""
     height, width = package.rgba.shape[:2]
     half = np.array((width, height)) / max(height, width) / 2
-    shoulder = package.shoulder if options.roofs and not package.rectangular else 0.0
-    boxed = (package.rectangular or shoulder > 0) and rng.random() < options.second_face
-    shoulder = shoulder if boxed else 0.0
+    boxed = package.rectangular and rng.random() < options.second_face
     depth = min(half) * rng.uniform(0.3, 1.2) if boxed else 0.0
-    rotation = _rotation(rng, options)
+    # Front corners in turn, then the same corners at the back; z grows away from the camera.
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    front = np.concatenate([signs * half, np.full((4, 1), -depth)], axis=1)
+    solid = np.concatenate([front, front * (1, 1, -1)])
+    turned = solid @ _rotation(rng, options).T
     distance = rng.uniform(1.8, 4.0)
-    # Front corners in turn, then the body's, then the same at the back, then the ridge; z grows away from the camera.
-    front = np.concatenate([_CORNERS * half, np.full((4, 1), -depth)], axis=1)
-    body = front.copy()
-    body[:2, 1] += shoulder * 2 * half[1]
-    turned = np.concatenate([front, body, body * (1, 1, -1), front[:2] * (1, 1, 0)]) @ rotation.T
     flat = turned[:, :2] / (turned[:, 2:] + distance)
     flat *= _fit(flat[:4], frame, rng.uniform(*options.scale))
-    points = _into_frame(flat - flat[:4].mean(axis=0), rng, frame, options.min_visible).astype(np.float32)
-    roof = points[[12, 13, 5, 4]]
-    return Pose(
-        points[:4],
-        shoulder,
-        points[4:8],
-        roof if shoulder and _faces_camera(roof) else None,
-        tuple(_visible_sides(points[4:12], turned[4:12])) if boxed else (),
-    )
+    flat = _into_frame(flat - flat[:4].mean(axis=0), rng, frame, options.min_visible)
+    points = flat.astype(np.float32)
+    return Pose(points[:4], tuple(_visible_sides(points, turned)) if boxed else ())
 
 
 def _rotation(rng: Rng, options: FieldViewOptions) -> npt.NDArray[np.float64]:
     """(3, 3): a turn about the upright axis, then about the level one, then in the picture plane."""
     yaw, pitch = np.deg2rad(rng.uniform(-options.tilt, options.tilt, 2))
-    if options.from_above[1] > 0:
-        pitch += np.deg2rad(rng.uniform(*options.from_above))
     roll = np.deg2rad(rng.normal(0, options.roll))
     if rng.random() < options.any_way_up:
         roll += np.pi / 2 * rng.integers(1, 4)
@@ -124,17 +108,13 @@ def visible_share(front: npt.NDArray[np.float32], frame: tuple[int, int]) -> flo
     return float(common) / max(float(cv2.contourArea(front)), 1.0)
 
 
-def _faces_camera(corners: npt.NDArray[np.float32]) -> bool:
-    return cv2.contourArea(corners, oriented=True) > 1.0
-
-
 def _visible_sides(points: npt.NDArray[np.float32], turned: npt.NDArray[np.float64]) -> list[Face]:
     """Each side's corners run so that its texture's left (or top) edge is the front's edge."""
     sides = {"right": (1, 5, 6, 2), "left": (4, 0, 3, 7), "top": (4, 5, 1, 0), "bottom": (3, 2, 6, 7)}
     faces = []
     for edge, numbers in sides.items():
         corners = points[list(numbers)]
-        if _faces_camera(corners):
+        if cv2.contourArea(corners, oriented=True) > 1.0:
             a, b, c = turned[list(numbers[:3])]
             normal = np.cross(c - b, a - b)
             normal /= max(float(np.linalg.norm(normal)), 1e-9)

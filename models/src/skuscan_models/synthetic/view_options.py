@@ -1,13 +1,13 @@
 """How hard a drawn photo is, and the ranges in use."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from skuscan_models.synthetic.camera import CameraOptions, Span
 
 
 @dataclass(frozen=True)
 class FieldViewOptions:
-    """How hard a field view is. `EASY`, `USUAL`, `HARD` and `HELD` are in use for photos; `PACKSHOT` is a studio."""
+    """How hard a field view is. `EASY`, `USUAL` and `HARD` are in use for photos; `PACKSHOT` is a studio."""
 
     longest_side: int = 640  # px
     shortest_side: int = 480  # px
@@ -15,11 +15,9 @@ class FieldViewOptions:
     scale: Span = (0.5, 1.05)  # longer extent of the package against the frame's
     min_visible: float = 0.75  # share of the package's front that stays in the frame
     tilt: float = 28.0  # degrees: greatest turn about the upright and the level axis
-    from_above: Span = (0.0, 0.0)  # degrees by which the camera looks down on the package, added to the tilt
     roll: float = 14.0  # degrees, standard deviation of the turn in the picture plane
     any_way_up: float = 0.06  # probability of a quarter or half turn on top
     second_face: float = 0.7  # probability that a flat-sided box shows its sides too
-    roofs: bool = False  # whether what narrows above its shoulders has a body with sides, and a slope on top
     bend: Span = (0.0, 0.02)  # greatest displacement by bending and squeezing, share of the package
     hand: float = 0.6  # probability
     things: tuple[int, int] = (1, 8)  # things lying about in the scene
@@ -72,20 +70,6 @@ HARD = FieldViewOptions(
         noise=(3.0, 12.0),
         jpeg_quality=(35, 85),
     ),
-)
-# As a customer holds a package, or looks down into a shelf: a good photo of a package seen from above.
-HELD = replace(
-    EASY,
-    scale=(0.6, 1.1),
-    min_visible=0.7,
-    tilt=20.0,
-    from_above=(0.0, 45.0),
-    roll=18.0,
-    any_way_up=0.05,
-    second_face=0.9,
-    roofs=True,
-    hand=0.7,
-    camera=replace(EASY.camera, glare=0.25, brightness=(0.65, 1.2), colour_cast=0.1, defocus=(0.0, 1.0)),
 )
 PACKSHOT = FieldViewOptions(
     scale=(0.6, 0.88),

@@ -34,8 +34,7 @@ class ViewOptions:
     """What the two views of a pair look like; see `skuscan_models.training.views`.
 
     Attributes:
-        held: Share of field views drawn with `HELD`, from above.
-        hard: Share of the others drawn with `HARD`; the rest is `EASY` and `USUAL` in equal shares.
+        hard: Share of field views drawn with `HARD`; the rest is `EASY` and `USUAL` in equal shares.
         any_way_up: Share of field views turned by any angle.
         photo_backdrop: Share of field views with a real photo behind the package instead of drawn things.
         facings: Share of field views in which copies of the package stand around it, as on a shelf.
@@ -44,7 +43,6 @@ class ViewOptions:
         coarse_sides: Longest side of those, px.
     """
 
-    held: float = 0.0
     hard: float = 0.34
     any_way_up: float = 0.15
     photo_backdrop: float = 0.4

@@ -2,7 +2,6 @@
 
 boxes     fronts against drawn field views of them, in a catalogue of all validation scans
 angled    likewise; in the catalogue the packages stand at an angle
-held      the drawn families again, seen from above
 drawn     families of near-duplicates, likewise
 grozi120  one frame of each product against its others
 produce   photos of known kinds, kept aside, against the training photos
@@ -20,7 +19,7 @@ from skuscan.picture import letterbox
 from skuscan_models.float_model import preprocess_spec
 from skuscan_models.synthetic.field_view import field_view, packshot
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
-from skuscan_models.synthetic.view_options import HARD, HELD, USUAL, FieldViewOptions
+from skuscan_models.synthetic.view_options import HARD, USUAL
 from skuscan_models.training.sources import Instance, Picture, load_boxes, load_grozi, load_produce
 
 DRAWN_FAMILIES, VARIANTS = 60, 3
@@ -43,8 +42,7 @@ class Question:
 def questions(folder: Path | None) -> dict[str, Question]:
     """Everything that is asked. Without `folder` only drawn packaging."""
     rng = np.random.default_rng(SEED)
-    drawn = _drawn()
-    asked = {"drawn": _of_fronts(drawn, rng), "held": _of_fronts(drawn, np.random.default_rng(SEED), (HELD,))}
+    asked = {"drawn": _of_fronts(_drawn(), rng)}
     if folder is not None:
         boxes = load_boxes(folder, "validation")
         asked["boxes"] = _of_fronts(boxes, rng)
@@ -105,11 +103,9 @@ def _squares(pictures: Sequence[Picture], size: int, fill: float) -> npt.NDArray
     return np.stack([letterbox(picture, size, grey, fill) for picture in pictures])
 
 
-def _of_fronts(
-    instances: Sequence[Instance], rng: np.random.Generator, hardness: Sequence[FieldViewOptions] = (USUAL, HARD)
-) -> Question:
+def _of_fronts(instances: Sequence[Instance], rng: np.random.Generator) -> Question:
     longest, shortest = PHOTO_SIDES
-    views = [replace(options, longest_side=longest, shortest_side=shortest) for options in hardness]
+    views = [replace(options, longest_side=longest, shortest_side=shortest) for options in (USUAL, HARD)]
     photos = [(i.key, field_view(i.pictures[0], rng, options)) for i in instances for options in views]
     return Question([(i.key, i.pictures[0]) for i in instances], photos)
 

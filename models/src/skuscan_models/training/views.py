@@ -14,7 +14,7 @@ import numpy.typing as npt
 from skuscan.picture import fit_longest_side, letterbox
 from skuscan_models.synthetic.camera import Span
 from skuscan_models.synthetic.field_view import draw_field_view, packshot
-from skuscan_models.synthetic.view_options import EASY, HARD, HELD, USUAL, FieldViewOptions
+from skuscan_models.synthetic.view_options import EASY, HARD, USUAL, FieldViewOptions
 from skuscan_models.training.config import ViewOptions
 
 Picture = npt.NDArray[np.uint8]
@@ -93,10 +93,7 @@ class Views:
         return letterbox(_relit(cv2.resize(part, (wide, rows)).astype(np.uint8), rng), self.size, self.grey)
 
     def _field_options(self, rng: Rng) -> FieldViewOptions:
-        if self.options.held and rng.random() < self.options.held:
-            base = HELD
-        else:
-            base = HARD if rng.random() < self.options.hard else (EASY, USUAL)[int(rng.integers(2))]
+        base = HARD if rng.random() < self.options.hard else (EASY, USUAL)[int(rng.integers(2))]
         longest = round(self.size * _FRAME_SHARE)
         shrunk = longest / _CAMERA_SIDE
         camera = replace(
