@@ -83,7 +83,7 @@ def test_a_filter_of_zeros_stays_zero(smooth: Array) -> None:
     assert not round_filters(np.zeros((TAPS, 2)), smooth).any()
 
 
-def test_a_rounded_network_still_computes_nearly_the_same() -> None:
+def test_a_rounded_network_has_its_weights_on_the_grid_and_still_computes_nearly_the_same() -> None:
     pytest.importorskip("keras", reason="building a backbone needs keras (requirements-train.txt)")
     from skuscan_models.backbones import build_backbone
 
@@ -95,3 +95,8 @@ def test_a_rounded_network_still_computes_nearly_the_same() -> None:
     cosine = (before * after).sum() / np.linalg.norm(before) / np.linalg.norm(after)
     assert not np.array_equal(before, after)
     assert cosine > 0.999
+    for layer in (layer for layer in model.layers if layer.name.endswith("_conv")):
+        (kernel,) = layer.get_weights()
+        axes = (0, 1, 3) if layer.name.endswith("_depthwise_conv") else (0, 1, 2)
+        steps = kernel / (np.abs(kernel).max(axis=axes, keepdims=True) / MAX_STEPS)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3, err_msg=layer.name)

@@ -2,20 +2,20 @@
 
 Rounding each weight to the nearest step is not best: neighbouring pixels are nearly equal, so errors that agree in
 sign add up. The first depthwise layer, whose taps nearly cancel, costs dark blurred pictures 1% of the final cosine
-that way: more than all activations of the network together. Here the steps w of each spatial filter minimise
-(w - v)' H (w - v), with v the exact weights and H the second moment of the filter's inputs on calibration pictures:
-the layer-wise objective of Nagel et al. 2020, "Up or Down? Adaptive Rounding for Post-Training Quantization", solved by
-coordinate descent (Behdin et al. 2023, "QuantEase").
+that way: more than all activations of the network together. After a ReLU all inputs are positive, so errors add up in
+the 1x1 layers, too. Here the steps w of each filter minimise (w - v)' H (w - v), with v the exact weights and H the
+second moment of the filter's inputs on calibration pictures: the layer-wise objective of Nagel et al. 2020, "Up or
+Down? Adaptive Rounding for Post-Training Quantization", solved by coordinate descent (Behdin et al. 2023, "QuantEase").
 
 Workflow:
-1. Run the float network over the calibration pictures and collect H of every convolution over more than one pixel. The
-   others have inputs that are hardly correlated, and gain nothing worth the time.
+1. Run the float network over the calibration pictures and collect H of every convolution.
 2. Fold each one's batch norm into it, and round the kernel on the grid that the converter will choose itself:
    a scale per output channel, the largest weight at 127 steps. That weight is pinned, so the converter's grid is ours.
 3. Put the rounded kernel back, behind a batch norm that only adds the bias. The converter's own rounding then finds
    whole steps and changes nothing.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ class _Convolution:
 
 
 def round_weights(model: "Backbone", inputs: npt.NDArray[np.float32], seed: int) -> None:
-    """Replace the weights of a backbone's spatial convolutions, in place, by ones on the int8 grid.
+    """Replace the weights of a backbone's convolutions, in place, by ones on the int8 grid.
 
     Every `x_conv` must be followed by a batch norm `x_bn`, as in `skuscan_models.inverted_residuals`.
 
@@ -56,7 +56,7 @@ def round_weights(model: "Backbone", inputs: npt.NDArray[np.float32], seed: int)
         inputs: (n, S, S, 3) float32 calibration pictures as the network takes them.
         seed: Of the choice of windows.
     """
-    names = [layer.name for layer in model.layers if layer.name.endswith("_conv") and layer.kernel_size != (1, 1)]
+    names = [layer.name for layer in model.layers if layer.name.endswith("_conv")]
     moments = _second_moments(model, names, inputs, np.random.default_rng(seed))
     for name, moment in zip(names, moments, strict=True):
         convolution = _fold(model, name)
@@ -119,16 +119,15 @@ def _second_moments(
 
 
 def _windows(activations: npt.NDArray[np.float32], side: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A random choice of a map's windows: (n, h, w, c) -> (windows, side * side, c)."""
+    """A random choice of a map's windows, none twice: (n, h, w, c) -> (windows, side * side, c)."""
     missing = max(0, side - min(activations.shape[1:3]))  # a map smaller than its kernel: the zeros around it count
     activations = np.pad(activations, ((0, 0), (missing, missing), (missing, missing), (0, 0)))
     batch, height, width, channels = activations.shape
-    count = min(WINDOWS_PER_BATCH, batch * height * width)
-    picture = rng.integers(0, batch, count)
-    top = rng.integers(0, height - side + 1, count)
-    left = rng.integers(0, width - side + 1, count)
+    places = (batch, height - side + 1, width - side + 1)
+    chosen = rng.permutation(math.prod(places))[:WINDOWS_PER_BATCH]
+    picture, top, left = np.unravel_index(chosen, places)
     taps = [activations[picture, top + y, left + x] for y in range(side) for x in range(side)]
-    return np.stack(taps, axis=1).reshape(count, side * side, channels)
+    return np.stack(taps, axis=1).reshape(len(chosen), side * side, channels)
 
 
 def _moment(windows: npt.NDArray[np.float32], depthwise: bool) -> Array:
