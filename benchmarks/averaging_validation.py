@@ -1,5 +1,7 @@
 """How much of ImageNet's weights to keep: recall@1 on validation products by share, embedding alone, in float.
 
+The head is fitted again for every share where the run does so at its end.
+
     python -m benchmarks.averaging_validation --run clean --folder build/train/clean --pictures ../shared/data/train
 
 Needs the packages of `requirements-train.txt` and a finished run. A run that was not trained on video crops is asked
@@ -13,11 +15,12 @@ from pathlib import Path
 from skuscan_models.backbones import build_backbone
 from skuscan_models.float_model import preprocess_spec
 from skuscan_models.pretrained import load_imagenet_weights
+from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import run
-from skuscan_models.training.network import backbone_of, blend
+from skuscan_models.training.network import backbone_of, blend, head_of, set_head
 from skuscan_models.training.released import embedder
-from skuscan_models.training.sources import load_grozi
-from skuscan_models.training.trainer import CHECKPOINT_FILE, train
+from skuscan_models.training.sources import load_grozi, load_sources
+from skuscan_models.training.trainer import CHECKPOINT_FILE, fit_head_of, train
 from skuscan_models.training.validation import of_photos, questions, recall
 
 SHARES = (0.0, 0.2, 0.4, 0.6)
@@ -37,12 +40,16 @@ def main() -> None:
         asked["grozi120"] = of_photos(load_grozi(given.pictures, "train") + load_grozi(given.pictures, "validation"))
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
-    network = train(config, {}, given.folder, _silent)
-    learned = backbone_of(network).get_weights()
+    sources = load_sources(list(config.pairs), given.pictures, "train")
+    network = train(config, sources, given.folder, _silent)
+    learned, head = backbone_of(network).get_weights(), head_of(network)
     print(f"{'share':>6}" + "".join(f"{name:>10}" for name in asked))
     for share in given.shares:
         backbone_of(network).set_weights(learned)
         blend(network, start, share)
+        set_head(network, head)
+        if config.last_head_batches:
+            fit_head_of(network, config, Batches(config, sources), config.last_head_batches)
         found = recall(asked, embedder(network), preprocess_spec().size)
         print(f"{share:6.2f}" + "".join(f"{found[name]:10.3f}" for name in asked), flush=True)
 

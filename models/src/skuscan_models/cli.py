@@ -52,7 +52,7 @@ def train(name: str, pictures: Path | None, out: Path) -> None:
     from skuscan_models.training.released import train_run
 
     config = run(name)
-    with _progress("training", config.steps) as show:
+    with _progress("training", config.steps + config.last_head_batches) as show:
         model = train_run(name, pictures, out, show)
     click.echo(f"{out}: {model.name}, {config.steps} steps, recall@1 on validation: {model.training['validation']}")
 
@@ -106,7 +106,9 @@ def _progress(title: str, steps: int) -> Iterator[Callable[[int, Mapping[str, fl
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(title, total=steps, numbers="")
         yield lambda done, numbers: bar.update(
-            task, completed=done, numbers=f"loss {numbers['loss']:.3f} accuracy {numbers['accuracy']:.3f}"
+            task,
+            completed=done,
+            numbers=" ".join(f"{name} {numbers[name]:.3f}" for name in ("loss", "accuracy") if name in numbers),
         )
 
 

@@ -20,8 +20,14 @@ from skuscan_models.float_model import FloatModel  # noqa: E402
 from skuscan_models.pretrained import load_imagenet_weights  # noqa: E402
 from skuscan_models.training.batches import Batches  # noqa: E402
 from skuscan_models.training.config import Stage, TrainingConfig, ViewOptions  # noqa: E402 (in the config's repr)
-from skuscan_models.training.network import backbone_of, head_of, training_network  # noqa: E402
-from skuscan_models.training.trainer import CHECKPOINT_FILE, LOG_FILE, from_model, train  # noqa: E402
+from skuscan_models.training.network import POOLING, backbone_of, head_of, training_network  # noqa: E402
+from skuscan_models.training.trainer import (  # noqa: E402
+    CHECKPOINT_FILE,
+    LOG_FILE,
+    fit_head_of,
+    from_model,
+    train,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of keras
 
@@ -76,6 +82,15 @@ def steps_of(folder: Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 
+def margin(embeddings: Any) -> float:
+    """By how much two views of one product are more similar than of two, in deviations of the latter."""
+    rows = np.asarray(embeddings)
+    first, second = np.split(rows, 2)
+    similarity = first @ second.T
+    others = similarity[~np.eye(len(first), dtype=bool)]
+    return float((np.diag(similarity).mean() - others.mean()) / others.std())
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
     folder = tmp_path_factory.mktemp("uninterrupted")
@@ -125,6 +140,24 @@ def test_the_loss_goes_down_on_what_is_seen_again_and_again(tmp_path: Path) -> N
     keras.utils.set_random_seed(0)
     train(config, {}, tmp_path, lambda _, numbers: losses.append(numbers["loss"]), imagenet)
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
+
+
+def test_a_head_is_fitted_to_a_backbone_that_it_did_not_learn_with() -> None:
+    config = replace(CONFIG, pairs={"drawn": 48})
+    network = training_network(config.backbone, config.frozen_blocks, config.gem_p, config.attention_rate)
+    imagenet(network)
+    pooling = network.get_layer(POOLING)
+    pooling.set_weights([np.linspace(-0.1, 0.1, len(pooling.get_weights()[0]), dtype=np.float32)])
+    batches, done = Batches(config, {}), []
+    batch = batches.batch(0)
+    before = margin(network.predict_on_batch(batch.pictures))
+    kept = [*backbone_of(network).get_weights(), *pooling.get_weights()]
+    fit_head_of(network, config, batches, 6, done.append)  # 288 products
+    after = margin(network.predict_on_batch(batch.pictures))
+    assert after > before + 0.1
+    assert done == [1, 2, 3, 4, 5, 6]
+    for weights, same in zip([*backbone_of(network).get_weights(), *pooling.get_weights()], kept, strict=True):
+        np.testing.assert_allclose(weights, same, atol=SAME)
 
 
 def test_a_run_starts_from_a_trained_model() -> None:

@@ -76,6 +76,7 @@ class TrainingConfig:
             models").
         gem_p: Exponent of GeM pooling, 2 or 3.
         head_batches: Batches whose pooled features the head's start is fitted on.
+        last_head_batches: Likewise, when the head is fitted again at the end; 0: it stays as it learned.
         seed: Of every choice.
     """
 
@@ -95,6 +96,7 @@ class TrainingConfig:
     start_share: float = 0.2
     gem_p: int = 3
     head_batches: int = 16
+    last_head_batches: int = 0
     seed: int = 0
 
     @property
@@ -126,6 +128,7 @@ RUNS: dict[str, TrainingConfig] = {
         pairs={"drawn": 34, "open-boxes": 6, "produce": 8},
         stages=(Stage(160, 420), Stage(224, 100), Stage(224, 100, packshots=0.5)),
         views=ViewOptions(facings=0.3),
+        last_head_batches=120,
     ),
 }
 

@@ -15,12 +15,12 @@ from skuscan_models.backbones import build_backbone
 from skuscan_models.float_model import FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
 from skuscan_models.pretrained import load_imagenet_weights
-from skuscan_models.training.batches import DRAWN
+from skuscan_models.training.batches import DRAWN, Batches
 from skuscan_models.training.config import TrainingConfig, run
 from skuscan_models.training.curves import draw_curves
 from skuscan_models.training.network import backbone_of, blend, head_of
 from skuscan_models.training.sources import Instance, load_sources
-from skuscan_models.training.trainer import LOG_FILE, Progress, train
+from skuscan_models.training.trainer import LOG_FILE, Progress, fit_head_of, train
 from skuscan_models.training.validation import Embed, questions, recall
 
 CURVES_FILE = "curves.png"
@@ -34,7 +34,7 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
         name: Of the run, in `skuscan_models.training.config`.
         pictures: The folder of training pictures; None when the run has drawn packaging only.
         folder: Of the run.
-        progress: Told after every step.
+        progress: Told after every step, and after every batch that the head is then fitted on.
 
     Raises:
         PictureError: The run needs pictures that are not there.
@@ -49,6 +49,9 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
     blend(network, start, config.start_share)
+    if config.last_head_batches:
+        drawn = Batches(config, sources)
+        fit_head_of(network, config, drawn, config.last_head_batches, lambda done: progress(config.steps + done, {}))
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
     validation = recall(questions(pictures), embedder(network), size)

@@ -12,6 +12,7 @@ A run that was stopped goes on from its last checkpoint: batch k is the same whe
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +27,52 @@ from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.losses import build_loss
-from skuscan_models.training.network import backbone_of, pooled_features, set_head, set_model, training_network
+from skuscan_models.training.network import (
+    backbone_of,
+    head_of,
+    pooled_features,
+    set_head,
+    set_model,
+    training_network,
+)
 from skuscan_models.training.schedule import Schedule
 from skuscan_models.training.sources import Instance
 
 CONFIG_FILE, LOG_FILE, CHECKPOINT_FILE = "config.json", "log.csv", "checkpoint.npz"
 LOG_FIELDS = ("step", "size", "rate", "loss", "accuracy")
-HEAD_SHRINKAGE = 1.0  # of the head's start; see `fit_head`
+HEAD_SHRINKAGE = 1.0  # see `fit_head`
 
 Progress = Callable[[int, Mapping[str, float]], None]
 Start = Callable[[keras.Model, TrainingConfig, Batches], None]  # fills a new training network
 
 
 def from_imagenet(network: keras.Model, config: TrainingConfig, batches: Batches) -> None:
-    """Fill the backbone, and fit the head on batches that the run itself will not draw. A `Start`."""
+    """Fill the backbone, and fit the head. A `Start`."""
     load_imagenet_weights(backbone_of(network))
+    fit_head_of(network, config, batches, config.head_batches)
+
+
+def fit_head_of(
+    network: keras.Model,
+    config: TrainingConfig,
+    batches: Batches,
+    count: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Fit the projection, in place, by `fit_head` on `count` batches that the run itself does not draw.
+
+    The pooling stays. `progress` is told after every batch how many are done.
+    """
     features = pooled_features(network)
     pooled, labels = [], []
-    for step in range(config.steps, config.steps + config.head_batches):
+    for done in range(count):
+        step = config.steps + done
         batch = batches.batch(step)
         pooled.append(features.predict_on_batch(batch.pictures))
         labels += [f"{step}-{instance:.0f}" for instance in batch.labels[:, 0]]
-    set_head(network, fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE))
+        progress(done + 1)
+    head = fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE)
+    set_head(network, replace(head, attention=head_of(network).attention))
 
 
 def from_model(model: FloatModel) -> Start:
