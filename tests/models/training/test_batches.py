@@ -47,7 +47,7 @@ def test_a_batch_is_the_same_drawn_again_in_another_order(batches: Batches, sour
 
 
 def test_a_run_that_goes_on_draws_the_batches_that_are_left(batches: Batches) -> None:
-    left = list(batches.from_step(2))
+    left = list(batches.between(2, 4))
     assert len(left) == 2
     for step, batch in enumerate(left, 2):
         np.testing.assert_array_equal(batch.pixels, batches.batch(step).pixels)

@@ -72,11 +72,11 @@ class Batches:
         labels = np.array(_labels(instances) * 2, np.float32)
         return Batch(pixels, labels)
 
-    def from_step(self, step: int) -> Iterator[Batch]:
-        """The batches from a step to the end of the run, drawn in a thread beside the training."""
+    def between(self, first: int, end: int) -> Iterator[Batch]:
+        """The batches of the steps from the first to before the end, drawn in a thread beside what uses them."""
         with ThreadPoolExecutor(1, "batches") as thread:
             ahead: list[Future[Batch]] = []
-            for following in range(step, self._config.steps):
+            for following in range(first, end):
                 ahead.append(thread.submit(self.batch, following))
                 if len(ahead) > AHEAD:
                     yield ahead.pop(0).result()

@@ -50,8 +50,7 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     load_imagenet_weights(start)
     blend(network, start, config.start_share)
     if config.last_head_batches:
-        drawn = Batches(config, sources)
-        fit_head_of(network, config, drawn, config.last_head_batches, lambda done: progress(config.steps + done, {}))
+        fit_head_of(network, config, Batches(config, sources), config.last_head_batches, progress)
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
     validation = recall(questions(pictures), embedder(network), size)

@@ -57,20 +57,18 @@ def fit_head_of(
     config: TrainingConfig,
     batches: Batches,
     count: int,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Progress = lambda *_: None,
 ) -> None:
-    """Fit the projection, in place, by `fit_head` on `count` batches that the run itself does not draw.
+    """Fit the projection, in place, by `fit_head` on the `count` batches that would follow the run; the pooling stays.
 
-    The pooling stays. `progress` is told after every batch how many are done.
+    `progress` is told after every batch, as after a step, with no numbers.
     """
     features = pooled_features(network)
     pooled, labels = [], []
-    for done in range(count):
-        step = config.steps + done
-        batch = batches.batch(step)
+    for step, batch in enumerate(batches.between(config.steps, config.steps + count), config.steps):
         pooled.append(features.predict_on_batch(batch.pictures))
         labels += [f"{step}-{instance:.0f}" for instance in batch.labels[:, 0]]
-        progress(done + 1)
+        progress(step + 1, {})
     head = fit_head(np.concatenate(pooled), labels, config.gem_p, HEAD_SHRINKAGE)
     set_head(network, replace(head, attention=head_of(network).attention))
 
@@ -123,7 +121,7 @@ def train(
         start(network, config, batches)
     schedule = Schedule(config)
     with _Log(folder / LOG_FILE, done) as log:
-        for step, batch in enumerate(batches.from_step(done), done):
+        for step, batch in enumerate(batches.between(done, config.steps), done):
             network.optimizer.learning_rate = schedule.rate(step)
             numbers = network.train_on_batch(batch.pictures, batch.labels, return_dict=True)
             logged = {"size": config.stage_at(step).size, "rate": schedule.rate(step)} | _plain(numbers)
