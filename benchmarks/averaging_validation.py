@@ -17,7 +17,7 @@ from skuscan_models.float_model import preprocess_spec
 from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import run
-from skuscan_models.training.network import backbone_of, blend, head_of, set_head
+from skuscan_models.training.network import backbone_of, blend
 from skuscan_models.training.released import embedder
 from skuscan_models.training.sources import load_grozi, load_sources
 from skuscan_models.training.trainer import CHECKPOINT_FILE, fit_head_of, train
@@ -41,15 +41,15 @@ def main() -> None:
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
     sources = load_sources(list(config.pairs), given.pictures, "train")
+    batches = Batches(config, sources)
     network = train(config, sources, given.folder, _silent)
-    learned, head = backbone_of(network).get_weights(), head_of(network)
+    learned = backbone_of(network).get_weights()
     print(f"{'share':>6}" + "".join(f"{name:>10}" for name in asked))
     for share in given.shares:
         backbone_of(network).set_weights(learned)
         blend(network, start, share)
-        set_head(network, head)
         if config.last_head_batches:
-            fit_head_of(network, config, Batches(config, sources), config.last_head_batches)
+            fit_head_of(network, config, batches, config.last_head_batches)
         found = recall(asked, embedder(network), preprocess_spec().size)
         print(f"{share:6.2f}" + "".join(f"{found[name]:10.3f}" for name in asked), flush=True)
 

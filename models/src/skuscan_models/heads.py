@@ -1,4 +1,4 @@
-"""The head of an untrained backbone: GeM pooling, and a projection fitted on pictures of the same things.
+"""The head of a backbone that it did not learn with: GeM pooling, and a projection fitted on pictures of products.
 
 The projection is learned whitening (Mikolajczyk and Matas 2007, "Improving Descriptors for Fast Tree Matching by
 Optimal Linear Projection"; Radenovic et al. 2018, section 3.4), that is, a discriminant analysis with shrinkage:
