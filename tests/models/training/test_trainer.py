@@ -26,6 +26,7 @@ from skuscan_models.training.trainer import (  # noqa: E402
     LOG_FILE,
     fit_head_of,
     from_model,
+    seconds_of,
     train,
 )
 
@@ -47,8 +48,6 @@ from pathlib import Path
 
 import keras
 
-from skuscan_models.pretrained import load_imagenet_weights  # noqa: E402
-from skuscan_models.training.batches import Batches  # noqa: E402
 from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.config import Stage, TrainingConfig, ViewOptions
 from skuscan_models.training.network import backbone_of
@@ -80,6 +79,11 @@ def run(config: TrainingConfig, folder: Path) -> Any:
 def steps_of(folder: Path) -> list[int]:
     with (folder / LOG_FILE).open() as file:
         return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def seconds_per_step(folder: Path) -> list[float]:
+    with (folder / LOG_FILE).open() as file:
+        return [float(row["seconds"]) for row in csv.DictReader(file)]
 
 
 def margin(embeddings: Any) -> float:
@@ -115,11 +119,18 @@ def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     with np.load(tmp_path / CHECKPOINT_FILE) as saved:
         assert saved["step"] == 1
     assert steps_of(tmp_path) == [0, 1]  # the step after the checkpoint was noted and is lost
+    of_first = seconds_per_step(tmp_path)[0]
+    began = time.monotonic()
     resumed = run(CONFIG, tmp_path).get_weights()
+    elapsed = time.monotonic() - began
     folder, expected = uninterrupted
     for weights, same in zip(resumed, expected, strict=True):
         np.testing.assert_allclose(weights, same, atol=SAME)
     assert steps_of(tmp_path) == steps_of(folder) == [0, 1, 2]
+    seconds = seconds_per_step(tmp_path)
+    assert seconds[0] == of_first  # the first part's time counts, too
+    assert 0 < sum(seconds[1:]) < elapsed
+    assert seconds_of(tmp_path / LOG_FILE) == pytest.approx(sum(seconds))
 
 
 def test_a_run_that_is_finished_does_nothing_when_it_is_run_again(uninterrupted: tuple[Path, list[Any]]) -> None:

@@ -94,7 +94,6 @@ def finetune(
         PictureError: The catalogue cannot be used, or has too few products.
         ModelError: `start` is no float model, the folder holds another run, or the model got worse.
     """
-    began = time.monotonic()
     options = options or FinetuneOptions()
     model = FloatModel.load(start)
     own = read_catalogue(catalogue)
@@ -103,6 +102,7 @@ def finetune(
     question = catalogue_question(trained, aside, np.random.default_rng(config.seed))
     before = _recall_of(model, question, config)
     network = train(config, {CATALOGUE: trained}, folder, progress, start=from_model(model))
+    trained_at = time.monotonic()
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     after = recall({CATALOGUE: question}, embedder(network), preprocess_spec().size)[CATALOGUE]
     if after < before and not even_if_worse:
@@ -113,7 +113,7 @@ def finetune(
         )
     validation = {CATALOGUE: after, "catalogue before": before}
     facts = {"started_from": model.name}
-    facts |= facts_of(config, {CATALOGUE: trained}, validation, time.monotonic() - began)
+    facts |= facts_of(config, {CATALOGUE: trained}, validation, folder, trained_at)
     done = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
     done.save(folder)
     return Finetuned(done, before, after, len(aside), len(question.photos))

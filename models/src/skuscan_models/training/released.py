@@ -20,7 +20,7 @@ from skuscan_models.training.config import TrainingConfig, run
 from skuscan_models.training.curves import draw_curves
 from skuscan_models.training.network import backbone_of, blend, head_of
 from skuscan_models.training.sources import Instance, load_sources
-from skuscan_models.training.trainer import LOG_FILE, Progress, fit_head_of, train
+from skuscan_models.training.trainer import LOG_FILE, Progress, fit_head_of, seconds_of, train
 from skuscan_models.training.validation import Embed, questions, recall
 
 CURVES_FILE = "curves.png"
@@ -43,9 +43,9 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     config = run(name)
     if pictures is None and set(config.pairs) != {DRAWN}:
         raise PictureError("a run has the pictures that it is trained on", "no folder", "give it with --pictures")
-    began = time.monotonic()
     sources = load_sources(list(config.pairs), pictures, "train")
     network = train(config, sources, folder, progress)
+    trained_at = time.monotonic()
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
     blend(network, start, config.start_share)
@@ -54,7 +54,7 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
     validation = recall(questions(pictures), embedder(network), size)
-    facts = {"run": name} | facts_of(config, sources, validation, time.monotonic() - began)
+    facts = {"run": name} | facts_of(config, sources, validation, folder, trained_at)
     model = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
     model.save(folder)
     return model
@@ -64,15 +64,16 @@ def facts_of(
     config: TrainingConfig,
     sources: Mapping[str, Sequence[Instance]],
     validation: Mapping[str, float],
-    seconds: float,
+    folder: Path,
+    trained_at: float,
 ) -> dict[str, Any]:
-    """What the model card tells of a run."""
+    """What the model card tells of the run in `folder`, whose last step ended at `trained_at` of `time.monotonic`."""
     return {
         "steps": config.steps,
         "config": config.to_dict(),
         "instances": {name: len(instances) for name, instances in sources.items()},
         "validation": dict(validation),
-        "seconds": round(seconds),
+        "seconds": round(seconds_of(folder / LOG_FILE) + time.monotonic() - trained_at),
         "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
     }
 

@@ -11,6 +11,7 @@ A run that was stopped goes on from its last checkpoint: batch k is the same whe
 
 import csv
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,7 @@ from skuscan_models.training.schedule import Schedule
 from skuscan_models.training.sources import Instance
 
 CONFIG_FILE, LOG_FILE, CHECKPOINT_FILE = "config.json", "log.csv", "checkpoint.npz"
-LOG_FIELDS = ("step", "size", "rate", "loss", "accuracy")
+LOG_FIELDS = ("step", "size", "rate", "loss", "accuracy", "seconds")
 HEAD_SHRINKAGE = 1.0  # see `fit_head`
 
 Progress = Callable[[int, Mapping[str, float]], None]
@@ -109,6 +110,7 @@ def train(
     Raises:
         ModelError: The folder holds another run.
     """
+    began = time.monotonic()
     _claim(folder, config)
     batches = Batches(config, sources)
     network = training_network(config.backbone, config.frozen_blocks, config.gem_p, config.attention_rate)
@@ -125,11 +127,18 @@ def train(
             network.optimizer.learning_rate = schedule.rate(step)
             numbers = network.train_on_batch(batch.pictures, batch.labels, return_dict=True)
             logged = {"size": config.stage_at(step).size, "rate": schedule.rate(step)} | _plain(numbers)
-            log.append(step, logged)
+            ended = time.monotonic()
+            log.append(step, logged | {"seconds": ended - began})
+            began = ended
             progress(step + 1, logged)
             if (step + 1) % checkpoint_every == 0 or step + 1 == config.steps:
                 _checkpoint(network, checkpoint, step + 1)
     return network
+
+
+def seconds_of(log: Path) -> float:
+    """What the steps of a `log.csv` took, over all parts of its run; a part's first step counts what came before it."""
+    return sum(float(row["seconds"]) for row in _rows(log))
 
 
 def compile_network(network: keras.Model, config: TrainingConfig) -> None:
