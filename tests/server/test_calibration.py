@@ -22,6 +22,7 @@ from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_server.calibration import (
     MIN_REFERENCES,
+    VIEWS,
     LookAlikes,
     View,
     calibrate,
@@ -124,6 +125,7 @@ def test_the_chosen_rate_sets_the_threshold_and_holds_on_views_that_calibration_
     catalogue, pictures = assortment
     decision = catalogue.model.artifact.decision
     views = drawn_views(catalogue, range(len(pictures)), pictures.__getitem__, lambda *_: None)
+    assert sum(not view.sold for view in views) == VIEWS  # so many that 1% of them is more than chance
     recognizer, rng = Recognizer(catalogue), np.random.default_rng(99)
     foreign_pictures = [draw_front(design(0, family, 0)) for family in VALIDATION_FAMILIES[1000:1120]]
     unseen = [recognizer.measure(field_view(picture, rng)) for picture in foreign_pictures]

@@ -31,9 +31,8 @@ from skuscan_models.rates import threshold_of_rate
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.view_options import mixed
 
-MAX_REFERENCES = 400  # sampled: 1% of them is still a handful, and a fit takes under a minute
+VIEWS = 400  # drawn, of one reference each or, in a smaller assortment, several: 1% is still a handful
 MIN_REFERENCES = 20  # below, the model's own decision is kept
-MIN_VIEWS = 100  # drawn; a small assortment gets several of each reference
 SEED = 20_260_101
 LOWEST_THRESHOLD = 0.5  # below, an answer is more likely wrong than right
 UNREGULARISED = 1e6  # inverse strength of the regularisation: two parameters and hundreds of views need none
@@ -105,9 +104,9 @@ def drawn_views(
     answers: list[View] = []
     decider = Decider(catalogue.model.artifact.decision, Calibration())
     recognizer = Recognizer(catalogue)
-    views, look_alikes = max(len(rows), MIN_VIEWS), LookAlikes(catalogue, recognizer.eye.verification)
-    for number in range(views):
-        progress(number, views)
+    look_alikes = LookAlikes(catalogue, recognizer.eye.verification)
+    for number in range(VIEWS):
+        progress(number, VIEWS)
         row, round_ = rows[number % len(rows)], number // len(rows)
         sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
         rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
@@ -122,7 +121,7 @@ def drawn_views(
         foreign = [m for m in foreign if m.sku not in also]
         for sold, offered in ((True, measured), (False, foreign)):
             answers.append(_answer(decider, offered, sku, group, sold))
-    progress(views, views)
+    progress(VIEWS, VIEWS)
     return answers
 
 
@@ -177,9 +176,9 @@ def _count(catalogue: Catalogue) -> int:
 
 
 def _sample(references: int) -> list[int]:
-    if references <= MAX_REFERENCES:
+    if references <= VIEWS:
         return list(range(references))
-    chosen = np.random.default_rng(SEED).choice(references, MAX_REFERENCES, replace=False)
+    chosen = np.random.default_rng(SEED).choice(references, VIEWS, replace=False)
     return sorted(int(row) for row in chosen)
 
 
