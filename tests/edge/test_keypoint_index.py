@@ -72,7 +72,7 @@ def test_what_is_printed_on_every_package_says_nothing(references: list[Keypoint
 
 @pytest.mark.guarantee("G23")
 def test_the_same_references_give_the_same_bytes_and_the_same_votes(references: list[Keypoints]) -> None:
-    first, again = (build_keypoint_index(iter(references[:50]), bits=12) for _ in range(2))
+    first, again = (build_keypoint_index(iter(references[:50]), 50, bits=12) for _ in range(2))
     assert first == again
     query = seen(references[7], 7)
     one, other = (KeypointIndex(np.frombuffer(data, np.uint8)).votes(query) for data in (first, again))
@@ -98,7 +98,7 @@ def test_no_keypoints_at_all_give_no_votes(count: int) -> None:
 @given(st.lists(st.integers(0, 8), max_size=6), st.integers(8, 12), st.integers(0, 99))
 def test_only_references_with_the_very_words_are_voted_for(counts: list[int], bits: int, seed: int) -> None:
     references = [keypoints(seed + number, count) for number, count in enumerate(counts)]
-    built = KeypointIndex(np.frombuffer(build_keypoint_index(references, bits), np.uint8))
+    built = KeypointIndex(np.frombuffer(build_keypoint_index(references, len(references), bits), np.uint8))
     for number, reference in enumerate(references):
         votes = built.votes(reference)
         assert (votes[number] > 0) == (len(reference) > 0)
@@ -117,12 +117,13 @@ def test_words_grow_with_the_catalogue_and_stay_within_bounds() -> None:
 def test_more_references_than_two_bytes_can_number_are_kept_apart() -> None:
     empty = Keypoints.empty()
     many = [keypoints(1), *[empty] * 65_535, keypoints(2)]
-    votes = KeypointIndex(np.frombuffer(build_keypoint_index(many, bits=10), np.uint8)).votes(seen(many[-1], 0))
+    data = build_keypoint_index(many, len(many), bits=10)
+    votes = KeypointIndex(np.frombuffer(data, np.uint8)).votes(seen(many[-1], 0))
     assert int(np.argmax(votes)) == 65_536
 
 
 @pytest.mark.parametrize("damage", [lambda d: b"", lambda d: b"x" + d[1:], lambda d: d[:-4], lambda d: d + b"1234"])
 def test_bytes_of_another_format_or_length_are_refused(references: list[Keypoints], damage: object) -> None:
-    data = build_keypoint_index(references[:3], bits=8)
+    data = build_keypoint_index(references[:3], 3, bits=8)
     with pytest.raises(StoreError, match="sync again"):
         KeypointIndex(np.frombuffer(damage(data), np.uint8))  # type: ignore[operator]

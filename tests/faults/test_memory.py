@@ -49,9 +49,12 @@ with Recognizer.open(Store.open(folder / "store")) as recognizer:
 """
 
 
-def private_mb(process: int) -> float:
-    """MB of a process and its children."""
+def private_mb(process: int, parent_runs: str = "") -> float:
+    """MB of a process and its children; a child that has not begun its own program still has its parent's memory."""
     try:
+        runs = Path(f"/proc/{process}/cmdline").read_text()
+        if runs == parent_runs:
+            return 0.0
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
         sizes = {name: int(kb) for name, kb, _ in (line.split() for line in lines)}
         own = (sizes["Anonymous:"] + sizes["Swap:"]) / 1024
@@ -59,7 +62,7 @@ def private_mb(process: int) -> float:
         children = " ".join((thread / "children").read_text() for thread in threads)
     except (FileNotFoundError, ProcessLookupError, ValueError):  # it has just ended
         return 0.0
-    return own + sum(private_mb(int(child)) for child in children.split())
+    return own + sum(private_mb(int(child), runs) for child in children.split())
 
 
 def peak_until(device: subprocess.Popen[str], word: str) -> float:

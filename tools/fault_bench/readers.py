@@ -167,7 +167,7 @@ def _keypoint_index() -> Reader:
     def read(data: bytes) -> object:
         return KeypointIndex(np.frombuffer(data, np.uint8))
 
-    return Reader([build_keypoint_index([_points(30)] * 3, bits) for bits in (6, 8)], read)
+    return Reader([build_keypoint_index([_points(30)] * 3, 3, bits) for bits in (6, 8)], read)
 
 
 def _picture() -> Reader:

@@ -120,23 +120,24 @@ def word_bits(references: int) -> int:
 
 def index_in_memory(keypoints: Iterable[Keypoints], references: int) -> "KeypointIndex":
     """An index over a whole catalogue of so many references, for those who keep no files."""
-    data = build_keypoint_index(keypoints, word_bits(references))
+    data = build_keypoint_index(keypoints, references, word_bits(references))
     return KeypointIndex(np.frombuffer(data, np.uint8))
 
 
-def build_keypoint_index(references: Iterable[Keypoints], bits: int) -> bytes:
+def build_keypoint_index(references: Iterable[Keypoints], count: int, bits: int) -> bytes:
     """The index over references, numbered as they come; see `keypoint_index_blocks`."""
-    return b"".join(keypoint_index_blocks(references, bits))
+    return b"".join(keypoint_index_blocks(references, count, bits))
 
 
-def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterator[bytes]:
+def keypoint_index_blocks(references: Iterable[Keypoints], count: int, bits: int) -> Iterator[bytes]:
     """The index over references, numbered as they come, block by block.
 
-    Memory: 4 bytes for each keypoint and table, and 8 for each keypoint while one table is sorted; the references are
+    Memory: 4 bytes for each keypoint and table, and 12 for each keypoint while one table is sorted; the references are
     let go as they come.
 
     Args:
         references: Each with its best keypoints first; one without keypoints is never voted for.
+        count: Of the references.
         bits: Of a word, `LEAST_BITS` to `MOST_BITS`.
 
     Returns:
@@ -144,7 +145,7 @@ def keypoint_index_blocks(references: Iterable[Keypoints], bits: int) -> Iterato
     """
     draw = Random(SEED)
     sampled = np.array([draw.sample(range(_DESCRIPTOR_BITS), bits) for _ in range(TABLES)], np.uint8)
-    words, turns, counts = _gather(references, sampled)
+    words, turns, counts = _gather(references, count, sampled)
     yield _HEADER.pack(_MAGIC, TABLES, bits, len(counts), len(turns))
     yield sampled.tobytes().ljust(_padded(sampled.nbytes), b"\0")
     for table, of_table in enumerate(words):
@@ -163,32 +164,34 @@ def index_bytes(references: int, bits: int) -> int:
     return _HEADER.size + TABLES * (bits + 4 * ((1 << bits) + 1)) + each + 3 * _ALIGNMENT
 
 
-def _gather(references: Iterable[Keypoints], sampled: Bytes) -> tuple[list[npt.NDArray[np.uint32]], Bytes, list[int]]:
-    """Words per table ((n,) uint32 each, writable), turns (n,) uint8, and how many keypoints each reference has."""
-    words, turns, counts = [bytearray() for _ in sampled], bytearray(), []
+def _gather(
+    references: Iterable[Keypoints], count: int, sampled: Bytes
+) -> tuple[npt.NDArray[np.uint32], Bytes, list[int]]:
+    """Words (tables, n) uint32, turns (n,) uint8, and how many keypoints each reference has."""
+    # Room for all at once: what grows is moved about, and leaves holes in memory several times its size.
+    words = np.empty((len(sampled), count * INDEXED_KEYPOINTS), "<u4")
+    turns, counts, end = np.empty(count * INDEXED_KEYPOINTS, np.uint8), list[int](), 0
     waiting = iter(references)
     while batch := list(itertools.islice(waiting, _BATCH)):
         found = _words(np.concatenate([known.descriptors[:INDEXED_KEYPOINTS] for known in batch]), sampled)
-        for of_table, column in zip(words, found.T, strict=True):
-            of_table += column.astype("<u4").tobytes()
-        for known in batch:
-            turned = _turns(known.angles[:INDEXED_KEYPOINTS])
-            turns += turned.tobytes()
-            counts.append(len(turned))
-    return [np.frombuffer(of_table, "<u4") for of_table in words], np.frombuffer(turns, np.uint8), counts
+        start, end = end, end + len(found)
+        words[:, start:end] = found.T
+        turns[start:end] = _turns(np.concatenate([known.angles[:INDEXED_KEYPOINTS] for known in batch]))
+        counts += [min(len(known), INDEXED_KEYPOINTS) for known in batch]
+    return words[:, :end], turns[:end], counts
 
 
 def _order(words: npt.NDArray[np.uint32], bits: int, before: int) -> Iterator[bytes]:
     """Where each word's keypoints begin, block by block; then the stable order of (n,) words is in their place."""
-    places = words.astype(np.uint64)
-    places <<= _PLACE_BITS
-    places |= np.arange(len(words), dtype=np.uint64)  # equal words stay in their order
+    pairs = np.empty((len(words), 2), "<u4")  # a place below its word: equal words stay in their order
+    pairs[:, 0], pairs[:, 1] = np.arange(len(words), dtype=np.uint32), words
+    places = pairs.view("<u8")[:, 0]
     places.sort()
     end = (1 << bits) + 1
     for first in range(0, end, _BLOCK):
         block = np.arange(first, min(first + _BLOCK, end), dtype=np.uint64) << _PLACE_BITS
         yield (np.searchsorted(places, block) + before).astype("<u4").tobytes()
-    words[:] = places & np.uint64(0xFFFFFFFF)
+    words[:] = pairs[:, 0]
 
 
 def _words(descriptors: Bytes, sampled: Bytes) -> Rows:

@@ -104,7 +104,7 @@ class GenerationBuild:
         """The delta's words are as long as the base's, or their votes would not compare."""
         base = sum(segment.records for segment in segments_of(self.manifest, "base", RECORD_KIND_REFERENCE))
         keypoints = (stored_keypoints(Reference.FromString(rows.record(row))) for row in range(len(rows)))
-        return keypoint_index_blocks(keypoints, word_bits(base))
+        return keypoint_index_blocks(keypoints, len(rows), word_bits(base))
 
     def _same_base(self, other: Reusable, kind: RecordKind) -> bool:
         return segments_of(self.manifest, "base", kind) == segments_of(other.manifest, "base", kind)
