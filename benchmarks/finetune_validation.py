@@ -16,14 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from skuscan_models.artifacts import released_folder
-from skuscan_models.float_model import FloatModel, preprocess_spec
+from skuscan_models.float_model import FloatModel
 from skuscan_models.pictures import find_pictures
-from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.finetune import FinetuneOptions, finetune
-from skuscan_models.training.network import set_model, training_network
-from skuscan_models.training.released import embedder
+from skuscan_models.training.released import recall_of
 from skuscan_models.training.sources import OPEN_BOXES
-from skuscan_models.training.validation import Question, questions, recall
+from skuscan_models.training.validation import questions
 
 SEED = 1
 
@@ -35,8 +33,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=FinetuneOptions().steps, help="batches (default %(default)s)")
     given = parser.parse_args()
     asked = questions(given.pictures)
-    released = FloatModel.load(released_folder())
-    before = _recall(released, asked)
+    before = recall_of(FloatModel.load(released_folder()), asked)
     with tempfile.TemporaryDirectory() as folder:
         catalogue = Path(folder) / "catalogue.csv"
         _write_catalogue(catalogue, given.pictures / "boxes", given.products)
@@ -44,7 +41,7 @@ def main() -> None:
         options = FinetuneOptions(steps=given.steps)
         done = finetune(catalogue, released_folder(), Path(folder) / "run", lambda *_: None, options, True)
         minutes = (time.monotonic() - began) / 60
-    after = _recall(done.model, asked)
+    after = recall_of(done.model, asked)
     print(f"{given.products} products, {given.steps} steps, {minutes:.1f} min; {done.products} products kept aside")
     print(f"{'':>14}{'before':>9}{'after':>9}")
     print(f"{'kept aside':>14}{done.before:9.3f}{done.after:9.3f}")
@@ -59,13 +56,6 @@ def _write_catalogue(path: Path, scans: Path, products: int) -> None:
         rows = csv.writer(file)
         rows.writerow(("sku", "image"))
         rows.writerows((unseen[i].stem, unseen[i].resolve()) for i in sorted(chosen))
-
-
-def _recall(model: FloatModel, asked: dict[str, Question]) -> dict[str, float]:
-    config = TrainingConfig(model.name, model.backbone)
-    network = training_network(config.backbone, config.frozen_blocks, round(model.head.gem_p), config.attention_rate)
-    set_model(network, model)
-    return recall(asked, embedder(network), preprocess_spec().size)
 
 
 if __name__ == "__main__":

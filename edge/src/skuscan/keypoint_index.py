@@ -118,9 +118,9 @@ def word_bits(references: int) -> int:
     return min(max(round(math.log2(max(words, 1))), LEAST_BITS), MOST_BITS)
 
 
-def index_in_memory(keypoints: Iterable[Keypoints], references: int) -> "KeypointIndex":
+def index_in_memory(references: Iterable[Keypoints], count: int) -> "KeypointIndex":
     """An index over a whole catalogue of so many references, for those who keep no files."""
-    data = build_keypoint_index(keypoints, references, word_bits(references))
+    data = build_keypoint_index(references, count, word_bits(count))
     return KeypointIndex(np.frombuffer(data, np.uint8))
 
 

@@ -23,10 +23,10 @@ from skuscan_models.training.batches import DRAWN
 from skuscan_models.training.catalogue import TrainingCatalogue, read_catalogue, split
 from skuscan_models.training.config import Stage, TrainingConfig
 from skuscan_models.training.curves import draw_curves
-from skuscan_models.training.network import backbone_of, head_of, set_model, training_network
-from skuscan_models.training.released import CURVES_FILE, embedder, facts_of
+from skuscan_models.training.network import backbone_of, head_of
+from skuscan_models.training.released import CURVES_FILE, embedder, facts_of, recall_of
 from skuscan_models.training.trainer import LOG_FILE, Progress, from_model, train
-from skuscan_models.training.validation import Question, catalogue_question, recall
+from skuscan_models.training.validation import catalogue_question, recall
 
 CATALOGUE = "catalogue"  # the source's name
 NAME_DIGITS = 8  # of the digest of what it was trained on
@@ -100,7 +100,7 @@ def finetune(
     trained, aside = split(own.instances)
     config = _config(model, _digest(own, start), len(trained), options)
     question = catalogue_question(trained, aside, np.random.default_rng(config.seed))
-    before = _recall_of(model, question, config)
+    before = recall_of(model, {CATALOGUE: question})[CATALOGUE]
     network = train(config, {CATALOGUE: trained}, folder, progress, start=from_model(model))
     trained_at = time.monotonic()
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
@@ -141,10 +141,3 @@ def _digest(own: TrainingCatalogue, start: Path) -> str:
         *(hashlib.sha256((start / name).read_bytes()).hexdigest() for name in (WEIGHTS_FILE, HEAD_FILE)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _recall_of(model: FloatModel, question: Question, config: TrainingConfig) -> float:
-    """Asked through the network that is trained, so that before and after differ in the weights alone."""
-    network = training_network(config.backbone, config.frozen_blocks, config.gem_p, config.attention_rate)
-    set_model(network, model)
-    return recall({CATALOGUE: question}, embedder(network), preprocess_spec().size)[CATALOGUE]

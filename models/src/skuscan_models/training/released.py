@@ -18,10 +18,10 @@ from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import DRAWN, Batches
 from skuscan_models.training.config import TrainingConfig, run
 from skuscan_models.training.curves import draw_curves
-from skuscan_models.training.network import backbone_of, blend, head_of
+from skuscan_models.training.network import backbone_of, blend, head_of, set_model, training_network
 from skuscan_models.training.sources import Instance, load_sources
 from skuscan_models.training.trainer import LOG_FILE, Progress, fit_head_of, seconds_of, train
-from skuscan_models.training.validation import Embed, questions, recall
+from skuscan_models.training.validation import Embed, Question, questions, recall
 
 CURVES_FILE = "curves.png"
 EMBEDDED_AT_ONCE = 32  # pictures
@@ -76,6 +76,13 @@ def facts_of(
         "seconds": round(seconds_of(folder / LOG_FILE) + time.monotonic() - trained_at),
         "machine": f"{platform.machine()}, Keras {keras.__version__} on {keras.backend.backend()}",
     }
+
+
+def recall_of(model: FloatModel, asked: Mapping[str, Question]) -> dict[str, float]:
+    """A trained model's answers to validation's questions: `validation.recall`, through the network that is trained."""
+    network = training_network(model.backbone, frozen_blocks=0, gem_p=round(model.head.gem_p), attention_rate=1.0)
+    set_model(network, model)
+    return recall(asked, embedder(network), preprocess_spec().size)
 
 
 def embedder(network: keras.Model) -> Embed:
