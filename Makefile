@@ -78,7 +78,9 @@ $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
 	@touch $@
 
 train: $(TRAIN_VENV)/.made  ## train the embedding again (RUN=all or clean; resumes), and make its artefact in build/
-	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train --out build/train/$(RUN)
+	$(TRAIN_VENV)/bin/skuscan-models materials --out build/materials
+	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train --materials build/materials \
+		--out build/train/$(RUN)
 	$(TRAIN_VENV)/bin/skuscan-export backbone --run build/train/$(RUN) --pictures $(DATA)/train --out build/artifacts/$(RUN)
 	$(TRAIN_VENV)/bin/python -m skuscan_models.decision_fit --artifact build/artifacts/$(RUN) --pictures $(DATA)/train \
 		--report build/artifacts/$(RUN)/decision_fit.json --diagram build/artifacts/$(RUN)/reliability.svg

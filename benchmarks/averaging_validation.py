@@ -2,7 +2,8 @@
 
 The head is fitted again for every share where the run does so at its end.
 
-    python -m benchmarks.averaging_validation --run clean --folder build/train/clean --pictures ../shared/data/train
+    python -m benchmarks.averaging_validation --run clean --folder build/train/clean --pictures ../shared/data/train \\
+        --materials build/materials
 
 Needs the packages of `requirements-train.txt` and a finished run. A run that was not trained on video crops is asked
 for all of them: they show what training loses of pictures unlike its own.
@@ -18,7 +19,7 @@ from skuscan_models.pretrained import load_imagenet_weights
 from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import run
 from skuscan_models.training.network import backbone_of, blend
-from skuscan_models.training.released import embedder
+from skuscan_models.training.released import embedder, materials_of
 from skuscan_models.training.sources import load_grozi, load_sources
 from skuscan_models.training.trainer import CHECKPOINT_FILE, fit_head_of, train
 from skuscan_models.training.validation import of_photos, questions, recall
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--run", default="all", help="name of the run")
     parser.add_argument("--folder", type=Path, required=True, help="of the finished run")
     parser.add_argument("--pictures", type=Path, required=True, help="folder with boxes, grozi120 and produce")
+    parser.add_argument("--materials", type=Path, help="folder of `skuscan-models materials`")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of ImageNet's weights")
     given = parser.parse_args()
     if not (given.folder / CHECKPOINT_FILE).exists():
@@ -41,8 +43,9 @@ def main() -> None:
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
     sources = load_sources(list(config.pairs), given.pictures, "train")
-    batches = Batches(config, sources)
-    network = train(config, sources, given.folder, _silent)
+    materials = materials_of(config, given.materials)
+    batches = Batches(config, sources, materials)
+    network = train(config, sources, given.folder, _silent, materials=materials)
     learned = backbone_of(network).get_weights()
     print(f"{'share':>6}" + "".join(f"{name:>10}" for name in asked))
     for share in given.shares:

@@ -18,7 +18,7 @@ from skuscan_export.artifact import artifact_json, write_artifact, write_sums
 from skuscan_export.card import CARD_FILE, add_parity, add_results, write_card
 from skuscan_export.parity import Parity
 from skuscan_models.float_model import MODEL_FILE
-from skuscan_models.training.config import TrainingConfig
+from skuscan_models.training.config import RUNS, TrainingConfig
 
 SPEC = PreprocessSpec(size=224, letterbox_grey=255, scale=128.0, offset=127.0, channel_order="RGB", resampling="area")
 HEAD = Head(
@@ -99,7 +99,7 @@ def card(tmp_path: Path, released_model: Model) -> Callable[..., str]:
 
     def write_facts(**facts: Any) -> str:
         write(tmp_path, released_model.backbone.read_bytes())
-        facts |= {"config": TrainingConfig("name").to_dict(), "seconds": 3600, "machine": "x86_64, Keras 3"}
+        facts = {"config": TrainingConfig("name").to_dict(), "seconds": 3600, "machine": "x86_64, Keras 3"} | facts
         about = {"name": "name", "backbone": "efficientnet-lite0", "training": facts}
         (tmp_path / MODEL_FILE).write_text(json.dumps(about))
         write_card(tmp_path, calibration="100 drawn pictures")
@@ -119,6 +119,14 @@ def test_the_card_says_what_went_in_and_the_last_parity_only(card: Callable[...,
     assert "0.9951" in text
     assert "0.9944" not in text
     assert "Every op is on the list" in text
+
+
+def test_the_card_says_whose_fonts_and_clip_art_drawn_packaging_has(card: Callable[..., str]) -> None:
+    facts = {"run": "clean", "steps": 5, "instances": {}, "validation": {"drawn": 0.9}}
+    text = card(**facts, config=RUNS["clean"].to_dict())
+    assert "openclipart (public domain)" in text
+    assert "skuscan-models materials --out MATERIALS\n" in text
+    assert "materials" not in card(**facts, config=RUNS["all"].to_dict())
 
 
 def test_the_card_has_the_last_results_of_its_own_model(tmp_path: Path, card: Callable[..., str]) -> None:

@@ -25,9 +25,13 @@ _SOURCES = {
     "drawn": "packaging that this project draws (`skuscan_models.synthetic`)",
     "catalogue": "the pictures of the catalogue that it was fine-tuned on",
 }
+_MATERIALS = (
+    "- Lettering and pictures of drawn packaging: fonts of `@fontsource` packages (SIL OFL 1.1, Apache-2.0), clip art"
+    " of Fluent Emoji (MIT) and of openclipart (public domain), all named in `skuscan_models/training/materials.csv`."
+)
 _LICENCE = "The artefact is Apache-2.0 like the project."
 _FINETUNED_LICENCE = "The artefact is its maker's; the released model that it comes from is Apache-2.0."
-_TRAINED_AGAIN = """    skuscan-models train --run {run} --pictures DIR --out RUN
+_TRAINED_AGAIN = """{fetched}    skuscan-models train --run {run} --pictures DIR{given} --out RUN
     skuscan-export backbone --run RUN --pictures DIR --out models/artifacts/{name}
 
 With the packages of `requirements-train.txt`; DIR holds `boxes`, `grozi120` and `produce`."""
@@ -179,7 +183,10 @@ def _put_section(card: Path, heading: str, body: str) -> None:
 
 def _again_text(facts: dict[str, Any], name: str) -> str:
     if "started_from" not in facts:
-        return _TRAINED_AGAIN.format(run=facts["run"], name=name)
+        needed = facts["config"].get("materials")
+        fetched = "    skuscan-models materials --out MATERIALS\n" if needed else ""
+        given = " --materials MATERIALS" if needed else ""
+        return _TRAINED_AGAIN.format(run=facts["run"], name=name, fetched=fetched, given=given)
     return _FINETUNED_AGAIN.format(started_from=facts["started_from"], steps=facts["steps"], name=name)
 
 
@@ -190,6 +197,8 @@ def _data_text(facts: dict[str, Any]) -> str:
         instances = facts["instances"].get(name)
         count = f"{instances:,} instances" if instances else f"{pairs * facts['steps'] // 2:,} families or fewer"
         lines.append(f"- `{name}`: {count}, {_SOURCES[name]}")
+    if facts["config"].get("materials"):
+        lines.append(_MATERIALS)
     return "\n".join(lines)
 
 

@@ -37,8 +37,9 @@ def main() -> None:
 @main.command()
 @click.option("--run", "name", required=True, help="Name in skuscan_models.training.config: all or clean.")
 @click.option("--pictures", type=FOLDER, help="Folder with boxes, grozi120 and produce; drawn packaging needs none.")
+@click.option("--materials", type=FOLDER, help="Folder of `skuscan-models materials`; the run `all` needs none.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
-def train(name: str, pictures: Path | None, out: Path) -> None:
+def train(name: str, pictures: Path | None, materials: Path | None, out: Path) -> None:
     """Train a released run, or go on with it where it was stopped.
 
     Writes checkpoint.npz, log.csv and curves.png while it runs, and at the end the model: model.json, backbone.npz,
@@ -53,8 +54,26 @@ def train(name: str, pictures: Path | None, out: Path) -> None:
 
     config = run(name)
     with _progress("training", config.steps + config.last_head_batches) as show:
-        model = train_run(name, pictures, out, show)
+        model = train_run(name, pictures, materials, out, show)
     click.echo(f"{out}: {model.name}, {config.steps} steps, recall@1 on validation: {model.training['validation']}")
+
+
+@main.command()
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to fetch into.")
+def materials(out: Path) -> None:
+    """Fetch the fonts and the clip art that packaging is drawn with in training: 190 MB, from npm and Debian.
+
+    Every package is checked by its SHA-256; what is there already is not fetched again.
+
+    \b
+    Example:
+        skuscan-models materials --out build/materials
+    """
+    from skuscan_models.training.fetch_materials import fetch_materials, packages
+
+    with _progress("fetching", len(packages())) as show:
+        fetch_materials(out, lambda done, _: show(done, {}))
+    click.echo(f"{out}: {len(packages())} packages")
 
 
 @main.command()

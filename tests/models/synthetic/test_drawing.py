@@ -6,7 +6,7 @@ import pytest
 
 from skuscan_models.synthetic.canvas import blank, exact_remap, paint, warp
 from skuscan_models.synthetic.details import barcode
-from skuscan_models.synthetic.fonts import Face, FontSet, any_face, font_sources, text_mask
+from skuscan_models.synthetic.fonts import Face, any_face, text_mask
 from skuscan_models.synthetic.packaging import design
 from skuscan_models.synthetic.patterns import background
 from skuscan_models.synthetic.pen import Pen, Style
@@ -49,7 +49,7 @@ def test_pictograms_are_all_different():
 def test_text_is_never_wider_than_asked():
     rng = np.random.default_rng(1)
     for number in range(60):
-        face = any_face(rng, FontSet.INSTALLED, strong=bool(number % 2))
+        face = any_face(rng, (), strong=bool(number % 2))
         mask = text_mask("Uncle Harandibury & Co", face, rng.uniform(4, 90), width := rng.uniform(12, 300))
         assert mask.shape[1] <= max(width, 1)
         assert mask.max() > 0
@@ -60,9 +60,10 @@ def test_texts_that_differ_in_one_letter_look_different():
     assert not np.array_equal(text_mask("Lime", face, 40, 400), text_mask("Line", face, 40, 400))
 
 
-def test_two_fonts_are_always_there():
-    assert font_sources(FontSet.ALWAYS) == ("pillow", "opencv")
-    assert font_sources(FontSet.INSTALLED)[:2] == font_sources(FontSet.ALWAYS)
+def test_every_file_of_every_typeface_is_used_and_two_fonts_are_always_there():
+    rng = np.random.default_rng(2)
+    used = {any_face(rng, (("a-400", "a-700"), ("b",)), strong=True).font for _ in range(200)}
+    assert used == {"pillow", "opencv", "a-400", "a-700", "b"}
 
 
 def test_a_barcode_is_read_back_as_its_number():

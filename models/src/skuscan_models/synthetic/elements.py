@@ -25,6 +25,7 @@ from skuscan_models.synthetic.canvas import (
 )
 from skuscan_models.synthetic.details import Box, Rng, write
 from skuscan_models.synthetic.fonts import Face, text_mask
+from skuscan_models.synthetic.materials import Artwork
 from skuscan_models.synthetic.palette import Palette, ink_on, readable
 from skuscan_models.synthetic.pen import Pen, Style
 from skuscan_models.synthetic.pictograms import draw_pictogram
@@ -50,6 +51,7 @@ class Sheet:
         brand_face: Letters of the brand.
         text_face: Letters of everything else.
         style: How pictograms look.
+        artwork: Clip art in place of pictograms.
         taken: Boxes of words, which nothing may cover later.
     """
 
@@ -65,7 +67,16 @@ class Sheet:
     brand_face: Face
     text_face: Face
     style: Style
+    artwork: Artwork | None = None
     taken: list[Box] = field(default_factory=list)
+
+    def pictogram(self, name: str, spot: Spot, size: float, turn: float, tint: Colour) -> None:
+        """Draw a pictogram, or the brand's clip art for it, in the square of half side `size`, px, round a spot."""
+        pen = Pen(self.picture, spot[0], spot[1], size, turn, self.style, tint)
+        if self.artwork is None:
+            draw_pictogram(pen, name)
+        else:
+            self.artwork.draw(pen, name)
 
     def box(self, left: float, top: float, right: float, bottom: float) -> Box:
         """A box given in shares of the front, in px."""
@@ -180,7 +191,7 @@ def _mark(sheet: Sheet, centre: Spot, radius: float, ground: Colour) -> None:
         stroke(picture, ellipse_points(centre, (radius * 0.92, radius * 0.92)), colour, radius * 0.14, closed=True)
         colour = ground
     if sign == 0:
-        draw_pictogram(Pen(picture, *centre, radius * 0.6, 0.0, sheet.style, sheet.colours.brand), sheet.extra)
+        sheet.pictogram(sheet.extra, centre, radius * 0.6, 0.0, sheet.colours.brand)
     elif sign == 1:
         crown = [(-0.6, 0.4), (-0.65, -0.4), (-0.25, 0.0), (0, -0.6), (0.25, 0.0), (0.65, -0.4), (0.6, 0.4)]
         fill(picture, moved(crown, *centre, radius), ink_on(colour))
@@ -294,7 +305,7 @@ def _stage(sheet: Sheet, centre: Spot, room: float, stage: int) -> None:
 def _draw(sheet: Sheet, spot: Spot, size: float, turn: float, second: bool = False) -> None:
     """One of the variant's pictograms, the second where it has one."""
     name = sheet.flavour.second if second and sheet.flavour.second else sheet.flavour.pictogram
-    draw_pictogram(Pen(sheet.picture, spot[0], spot[1], size, turn, sheet.style, sheet.colours.flavour), name)
+    sheet.pictogram(name, spot, size, turn, sheet.colours.flavour)
 
 
 # --- Groupings: each fills a square round a centre, `room` px to every side ------------------------------------------
@@ -339,8 +350,7 @@ def _heap(sheet: Sheet, centre: Spot, room: float) -> None:
 
 def _with_extra(sheet: Sheet, centre: Spot, room: float) -> None:
     """The brand's own pictogram, and the variant's at its feet."""
-    pen = Pen(sheet.picture, centre[0], centre[1] - room * 0.1, room * 0.8, 0.0, sheet.style, sheet.colours.brand)
-    draw_pictogram(pen, sheet.extra)
+    sheet.pictogram(sheet.extra, (centre[0], centre[1] - room * 0.1), room * 0.8, 0.0, sheet.colours.brand)
     for x in (-0.62, 0.62):
         _draw(sheet, (centre[0] + x * room, centre[1] + room * 0.55), room * 0.42, x * 0.4, x > 0)
 

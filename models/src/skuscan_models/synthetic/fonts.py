@@ -1,15 +1,12 @@
 """Lettering: text as masks, in several fonts and several treatments of each.
 
 Two fonts are always there: the one inside Pillow and the one inside OpenCV. What is drawn for others to compare (the
-demo) uses only these, so that it looks the same everywhere; training takes every font that is installed.
+demo) uses only these, so that it looks the same everywhere; training takes the typefaces of its `Materials`, too.
 """
 
-import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import cv2
@@ -18,28 +15,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from skuscan_models.synthetic.canvas import Mask, warp
 
-_DEJAVU_FOLDER = Path("/usr/share/fonts/truetype/dejavu")  # Debian's package fonts-dejavu
-_FONT_PACKAGES = (  # PyPI packages that carry fonts under the SIL Open Font License
-    "font_amatic_sc",
-    "font_caladea",
-    "font_fredoka_one",
-    "font_hanken_grotesk",
-    "font_intuitive",
-    "font_lato",
-    "font_manrope",
-    "font_source_sans_pro",
-    "font_source_serif_pro",
-)
 _OPENCV_FONT = "opencv"
 _PILLOW_FONT = "pillow"
+_ALWAYS = ((_PILLOW_FONT,), (_OPENCV_FONT,))
 _SUPERSAMPLED = 96  # px: height at which OpenCV's letters are drawn before they are scaled
-
-
-class FontSet(Enum):
-    """Which fonts may be used."""
-
-    ALWAYS = "always"  # inside Pillow and OpenCV: the same on every machine
-    INSTALLED = "installed"  # also DejaVu and fonts from PyPI packages, where installed
 
 
 @dataclass(frozen=True)
@@ -63,33 +42,23 @@ class Face:
     upper: bool = False
 
 
-def any_face(rng: np.random.Generator, fonts: FontSet, strong: bool) -> Face:
-    """A face; `strong` ones are for brands, the others for plain text."""
-    sources = font_sources(fonts)
-    # One draw whatever the number of fonts, so that a wider font set changes the letters and nothing else.
-    font = sources[int(rng.random() * len(sources))]
+def any_face(rng: np.random.Generator, typefaces: Sequence[Sequence[str]], strong: bool) -> Face:
+    """A face of the two fonts that are always there or of further typefaces, each with the paths of its files.
+
+    `strong` faces are for brands, the others for plain text.
+    """
+    choices = (*_ALWAYS, *typefaces)
+    # One draw whatever the number of fonts, so that more of them change the letters and nothing else.
+    number, place = divmod(rng.random() * len(choices), 1)
+    files = choices[int(number)]
     return Face(
-        font=font,
+        font=files[int(place * len(files))],
         weight=float(rng.choice((0.0, 0.03, 0.06, 0.09) if strong else (0.0, 0.0, 0.03, 0.045))),
         stretch=float(rng.choice((0.72, 0.85, 1.0, 1.0, 1.2, 1.4) if strong else (0.8, 0.9, 1.0, 1.0, 1.1))),
         slant=float(rng.choice((0.0, 0.0, 0.0, 0.2, 0.3) if strong else (0.0, 0.0, 0.0, 0.2))),
         tracking=float(rng.choice((-0.02, 0.0, 0.0, 0.08) if strong else (0.0, 0.0, 0.06))),
         upper=bool(rng.random() < (0.55 if strong else 0.35)),
     )
-
-
-@lru_cache(maxsize=2)
-def font_sources(fonts: FontSet) -> tuple[str, ...]:
-    """The fonts of a set: `pillow`, `opencv` and paths of font files, in a fixed order."""
-    always = (_PILLOW_FONT, _OPENCV_FONT)
-    if fonts is FontSet.ALWAYS:
-        return always
-    files = sorted(_DEJAVU_FOLDER.glob("*.ttf"))
-    for name in _FONT_PACKAGES:
-        module = _installed(name)
-        if module is not None and module.__file__ is not None:
-            files += sorted(Path(module.__file__).parent.rglob("*.[to]tf"))
-    return always + tuple(str(path) for path in files if "Math" not in path.name)
 
 
 def text_mask(text: str, face: Face, height: float, max_width: float) -> Mask:
@@ -176,10 +145,3 @@ def _in_opencv(text: str, weight: float, height: int) -> Mask:
     share = height / _SUPERSAMPLED
     size = (max(1, round(line.shape[1] * share)), max(1, round(line.shape[0] * share)))
     return cv2.resize(line, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-
-
-def _installed(name: str) -> ModuleType | None:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None

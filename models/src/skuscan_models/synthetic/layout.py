@@ -8,8 +8,6 @@ from skuscan_models.synthetic.canvas import BLACK, WHITE, Colour, Picture, blank
 from skuscan_models.synthetic.details import Box, barcode, nutrition_table, small_print, sticker, write
 from skuscan_models.synthetic.elements import Sheet, brand_block, flavour_block, noun_line, picture_block, scatter
 from skuscan_models.synthetic.palette import ink_on, readable
-from skuscan_models.synthetic.pen import Pen
-from skuscan_models.synthetic.pictograms import draw_pictogram
 
 _MARGIN = 0.06  # of the width
 _TRIES = 12  # places at which a sticker is tried
@@ -123,9 +121,7 @@ def _giant(sheet: Sheet) -> None:
     height, width = sheet.picture.shape[:2]
     spot = (width * rng.uniform(0.2, 0.8), height * rng.uniform(0.5, 0.75))
     size = width * rng.uniform(0.5, 0.75)
-    draw_pictogram(
-        Pen(sheet.picture, *spot, size, rng.normal(0, 0.3), sheet.style, sheet.colours.flavour), sheet.flavour.pictogram
-    )
+    sheet.pictogram(sheet.flavour.pictogram, spot, size, rng.normal(0, 0.3), sheet.colours.flavour)
     scatter(sheet, int(rng.integers(3, 9)), rng.uniform(0.05, 0.1))
     brand_block(sheet, sheet.box(0.06, 0.05, 0.94, rng.uniform(0.2, 0.27)))
     noun_line(sheet, sheet.box(0.12, 0.285, 0.7, 0.33))

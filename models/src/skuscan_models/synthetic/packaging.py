@@ -15,8 +15,9 @@ import numpy as np
 from skuscan.errors import ConfigError
 from skuscan_models.synthetic.canvas import Picture
 from skuscan_models.synthetic.elements import Sheet
-from skuscan_models.synthetic.fonts import FontSet, any_face
+from skuscan_models.synthetic.fonts import any_face
 from skuscan_models.synthetic.layout import lay_out_front, lay_out_side
+from skuscan_models.synthetic.materials import PLAIN, Materials, choose_artwork
 from skuscan_models.synthetic.palette import palette
 from skuscan_models.synthetic.patterns import background
 from skuscan_models.synthetic.pen import Style
@@ -34,7 +35,7 @@ DEMO_FAMILIES = range(2_000_000, 3_000_000)  # catalogues of the demo and of ben
 FOREIGN_FAMILIES = range(3_000_000, 4_000_000)  # products that no catalogue holds
 MAX_FAMILY = 9_999_999  # what a GTIN has room for
 
-_DESIGN, _FONTS, _LOOK, _SHAPE = range(4)  # independent streams of numbers of one family
+_DESIGN, _FONTS, _LOOK, _SHAPE, _ART = range(5)  # independent streams of numbers of one family
 _GTIN_PREFIX = "29"  # GS1 General Specifications 1.4.2: 20 to 29 are for use inside a company; no real product has one
 _SIDE_SHARE = 0.45  # width of a side against the front's
 
@@ -108,18 +109,18 @@ def design(seed: int, family: int, variant: int) -> ProductDesign:
     )
 
 
-def draw_front(product: ProductDesign, fonts: FontSet = FontSet.ALWAYS) -> Picture:
+def draw_front(product: ProductDesign, materials: Materials = PLAIN) -> Picture:
     """The catalogue picture: the package on white, (H, W, 3) uint8 RGB, longest side about 500 to 700 px."""
     shape = _stream(product.seed, product.family, _SHAPE)
-    sheet = _front_sheet(product, fonts, front_size(product.kind, shape))
+    sheet = _front_sheet(product, materials, front_size(product.kind, shape))
     return package(product.kind, sheet.picture, shape, sheet.colours.ground, sheet.colours.brand)
 
 
-def draw_side(product: ProductDesign, fonts: FontSet = FontSet.ALWAYS) -> Picture:
+def draw_side(product: ProductDesign, materials: Materials = PLAIN) -> Picture:
     """The side of the package that a photo may show, (H, W, 3) uint8 RGB: table, small print, barcode."""
     shape = _stream(product.seed, product.family, _SHAPE)
     size = front_size(product.kind, shape)
-    sheet = _front_sheet(product, fonts, size)
+    sheet = _front_sheet(product, materials, size)
     return lay_out_side(sheet, product.gtin, round(size[1] * _SIDE_SHARE))
 
 
@@ -154,7 +155,7 @@ def _facts(seed: int, family: int) -> _Facts:
     )
 
 
-def _front_sheet(product: ProductDesign, fonts: FontSet, size: tuple[int, int]) -> Sheet:
+def _front_sheet(product: ProductDesign, materials: Materials, size: tuple[int, int]) -> Sheet:
     """The flat front, drawn."""
     facts = _facts(product.seed, product.family)
     flavour = facts.flavours[product.variant % FLAVOURS_OF_A_FAMILY]
@@ -170,11 +171,12 @@ def _front_sheet(product: ProductDesign, fonts: FontSet, size: tuple[int, int]) 
         flavour_words=product.flavour,
         extra=facts.extra,
         size_text=product.size_text,
-        brand_face=any_face(letters, fonts, strong=True),
-        text_face=any_face(letters, fonts, strong=False),
+        brand_face=any_face(letters, materials.fonts, strong=True),
+        text_face=any_face(letters, materials.fonts, strong=False),
         style=(Style.SHADED, Style.SHADED, Style.SHADED, Style.FLAT, Style.OUTLINED, Style.ONE_COLOUR)[
             int(look.integers(6))
         ],
+        artwork=choose_artwork(_stream(product.seed, product.family, _ART), materials),
     )
     lay_out_front(sheet, facts.theme.claims)
     return sheet

@@ -21,7 +21,7 @@ from skuscan_models.synthetic.canvas import (
 )
 
 _INK: Colour = (38, 30, 34)
-_BRIGHTNESS = (0.299, 0.587, 0.114)  # ITU-R BT.601 weights of red, green and blue
+BRIGHTNESS = (0.299, 0.587, 0.114)  # ITU-R BT.601 weights of red, green and blue
 
 
 class Style(Enum):
@@ -110,5 +110,5 @@ class Pen:
     def _toned(self, colour: Colour) -> Colour:
         if self.style is not Style.ONE_COLOUR:
             return colour
-        light = sum(weight * channel for weight, channel in zip(_BRIGHTNESS, colour, strict=True)) / 255
+        light = sum(weight * channel for weight, channel in zip(BRIGHTNESS, colour, strict=True)) / 255
         return mix(self.tint, WHITE, 0.85 * light) if light > 0.25 else mix(self.tint, BLACK, 0.4 - light)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from skuscan_models.float_model import preprocess_spec
 from skuscan_models.pictures import to_network
+from skuscan_models.synthetic.materials import PLAIN, Materials
 from skuscan_models.synthetic.packaging import TRAIN_FAMILIES, design, draw_front
 from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.sources import Instance
@@ -50,9 +51,11 @@ class Batch:
 class Batches:
     """Draws the batches of a run."""
 
-    def __init__(self, config: TrainingConfig, sources: Mapping[str, Sequence[Instance]]) -> None:
-        """`sources` as from `load_sources`; drawn packaging needs none."""
-        self._config, self._sources = config, sources
+    def __init__(
+        self, config: TrainingConfig, sources: Mapping[str, Sequence[Instance]], materials: Materials = PLAIN
+    ) -> None:
+        """`sources` as from `load_sources`; drawn packaging needs none, and is drawn with the materials."""
+        self._config, self._sources, self._materials = config, sources, materials
         self._backdrops = [
             picture
             for name in ("produce", "boxes")
@@ -86,8 +89,17 @@ class Batches:
     def _choose(self, rng: Rng) -> list[Instance]:
         chosen: list[Instance] = []
         for name, count in self._config.pairs.items():
-            chosen += _draw(rng, count) if name == DRAWN else _pick(self._sources[name], rng, count)
+            chosen += self._draw(rng, count) if name == DRAWN else _pick(self._sources[name], rng, count)
         return chosen
+
+    def _draw(self, rng: Rng, count: int) -> list[Instance]:
+        """New drawn products, in families of near-duplicates."""
+        instances = []
+        for family in rng.choice(len(TRAIN_FAMILIES), -(-count // SIBLINGS), replace=False):
+            for variant in range(SIBLINGS):
+                product = design(DRAWN_SEED, TRAIN_FAMILIES[int(family)], variant)
+                instances.append(Instance(product.sku, str(family), False, (draw_front(product, self._materials),)))
+        return instances[:count]
 
 
 def _pick(instances: Sequence[Instance], rng: Rng, count: int) -> list[Instance]:
@@ -101,16 +113,6 @@ def _pick(instances: Sequence[Instance], rng: Rng, count: int) -> list[Instance]
         chosen += family[:FAMILY_PLACES]
     chosen += [int(i) for i in order if i not in chosen]
     return [instances[i] for i in chosen[:count]]
-
-
-def _draw(rng: Rng, count: int) -> list[Instance]:
-    """New drawn products, in families of near-duplicates."""
-    instances = []
-    for family in rng.choice(len(TRAIN_FAMILIES), -(-count // SIBLINGS), replace=False):
-        for variant in range(SIBLINGS):
-            product = design(DRAWN_SEED, TRAIN_FAMILIES[int(family)], variant)
-            instances.append(Instance(product.sku, str(family), False, (draw_front(product),)))
-    return instances[:count]
 
 
 def _labels(instances: Sequence[Instance]) -> list[tuple[int, int]]:

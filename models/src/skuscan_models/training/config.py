@@ -61,6 +61,7 @@ class TrainingConfig:
         backbone: Name in `skuscan_models.backbones`.
         pairs: Instances of each source in a batch; a batch has two pictures of each.
         stages: In order.
+        materials: Packaging is drawn with fonts and clip art that are fetched for it (`fetch_materials.py`).
         views: How pictures are varied.
         loss: Name in `skuscan_models.training.losses`.
         loss_options: Of that loss.
@@ -84,6 +85,7 @@ class TrainingConfig:
     backbone: str = "efficientnet-lite0"
     pairs: dict[str, int] = field(default_factory=lambda: {"boxes": 26, "drawn": 10, "grozi120": 10, "produce": 10})
     stages: tuple[Stage, ...] = (Stage(160, 400), Stage(224, 100), Stage(224, 300, packshots=0.5))
+    materials: bool = False
     views: ViewOptions = field(default_factory=ViewOptions)
     loss: str = "supcon"
     loss_options: dict[str, float] = field(default_factory=lambda: {"temperature": 0.07})
@@ -127,6 +129,7 @@ RUNS: dict[str, TrainingConfig] = {
         "efficientnet-lite0-products-clean",
         pairs={"drawn": 34, "open-boxes": 6, "produce": 8},
         stages=(Stage(160, 420), Stage(224, 100), Stage(224, 100, packshots=0.5)),
+        materials=True,
         views=ViewOptions(facings=0.3),
         last_head_batches=120,
     ),

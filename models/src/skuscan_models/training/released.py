@@ -15,9 +15,11 @@ from skuscan_models.backbones import build_backbone
 from skuscan_models.float_model import FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
 from skuscan_models.pretrained import load_imagenet_weights
+from skuscan_models.synthetic.materials import PLAIN, Materials
 from skuscan_models.training.batches import DRAWN, Batches
 from skuscan_models.training.config import TrainingConfig, run
 from skuscan_models.training.curves import draw_curves
+from skuscan_models.training.fetch_materials import fetched_materials
 from skuscan_models.training.network import backbone_of, blend, head_of, set_model, training_network
 from skuscan_models.training.sources import Instance, load_sources
 from skuscan_models.training.trainer import LOG_FILE, Progress, fit_head_of, seconds_of, train
@@ -27,30 +29,32 @@ CURVES_FILE = "curves.png"
 EMBEDDED_AT_ONCE = 32  # pictures
 
 
-def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress) -> FloatModel:
+def train_run(name: str, pictures: Path | None, materials: Path | None, folder: Path, progress: Progress) -> FloatModel:
     """Train, validate, and write the model into the run's folder.
 
     Args:
         name: Of the run, in `skuscan_models.training.config`.
         pictures: The folder of training pictures; None when the run has drawn packaging only.
+        materials: The folder of fonts and clip art; None when the run draws packaging without.
         folder: Of the run.
         progress: Told after every step, and after every batch that the head is then fitted on.
 
     Raises:
-        PictureError: The run needs pictures that are not there.
+        PictureError: The run needs pictures or materials that are not there.
         ModelError: There is no such run, or the folder holds another one.
     """
     config = run(name)
     if pictures is None and set(config.pairs) != {DRAWN}:
         raise PictureError("a run has the pictures that it is trained on", "no folder", "give it with --pictures")
+    drawn_with = materials_of(config, materials)
     sources = load_sources(list(config.pairs), pictures, "train")
-    network = train(config, sources, folder, progress)
+    network = train(config, sources, folder, progress, materials=drawn_with)
     trained_at = time.monotonic()
     start = build_backbone(config.backbone, None)
     load_imagenet_weights(start)
     blend(network, start, config.start_share)
     if config.last_head_batches:
-        fit_head_of(network, config, Batches(config, sources), config.last_head_batches, progress)
+        fit_head_of(network, config, Batches(config, sources, drawn_with), config.last_head_batches, progress)
     draw_curves(folder / LOG_FILE, folder / CURVES_FILE)
     size = preprocess_spec().size
     validation = recall(questions(pictures), embedder(network), size)
@@ -58,6 +62,16 @@ def train_run(name: str, pictures: Path | None, folder: Path, progress: Progress
     model = FloatModel(config.name, config.backbone, backbone_of(network), head_of(network), facts)
     model.save(folder)
     return model
+
+
+def materials_of(config: TrainingConfig, folder: Path | None) -> Materials:
+    """What the run draws packaging with. Raises PictureError when that is in `folder` only, and is not all there."""
+    if not config.materials:
+        return PLAIN
+    if folder is None:
+        advice = "fetch them with skuscan-models materials, and give the folder with --materials"
+        raise PictureError("a run has the fonts and the clip art that packaging is drawn with", "no folder", advice)
+    return fetched_materials(folder)
 
 
 def facts_of(

@@ -25,6 +25,7 @@ from skuscan.errors import ModelError
 from skuscan_models.float_model import FloatModel
 from skuscan_models.heads import fit_head
 from skuscan_models.pretrained import load_imagenet_weights
+from skuscan_models.synthetic.materials import PLAIN, Materials
 from skuscan_models.training.batches import Batches
 from skuscan_models.training.config import TrainingConfig
 from skuscan_models.training.losses import build_loss
@@ -92,6 +93,7 @@ def train(
     folder: Path,
     progress: Progress,
     start: Start = from_imagenet,
+    materials: Materials = PLAIN,
     checkpoint_every: int = 25,
 ) -> keras.Model:
     """Run or go on.
@@ -102,6 +104,7 @@ def train(
         folder: For config, log and checkpoints; a run in it with another config is refused.
         progress: Told after every step: how many are done, and the log's numbers.
         start: Puts the weights into the network that the run starts from.
+        materials: That packaging is drawn with.
         checkpoint_every: Steps.
 
     Returns:
@@ -112,7 +115,7 @@ def train(
     """
     began = time.monotonic()
     _claim(folder, config)
-    batches = Batches(config, sources)
+    batches = Batches(config, sources, materials)
     network = training_network(config.backbone, config.frozen_blocks, config.gem_p, config.attention_rate)
     compile_network(network, config)
     checkpoint = folder / CHECKPOINT_FILE
