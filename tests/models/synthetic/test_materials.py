@@ -1,5 +1,6 @@
 """Fonts and clip art of drawn packaging."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,9 @@ import pytest
 from PIL import ImageFont
 
 from skuscan.errors import PictureError
+from skuscan_models.synthetic import packaging
 from skuscan_models.synthetic.canvas import blank
+from skuscan_models.synthetic.fonts import Face, any_face
 from skuscan_models.synthetic.materials import PLAIN, Artwork, Materials, choose_artwork, load_materials
 from skuscan_models.synthetic.packaging import design, draw_front
 from skuscan_models.synthetic.pen import Pen, Style
@@ -49,6 +52,19 @@ def test_typefaces_change_letters_and_nothing_of_the_shape(font_file: str) -> No
         assert different.mean() < 0.35
         changed += bool(different.any())
     assert changed > len(FAMILIES) / 4  # the others had Pillow's font already
+
+
+def test_brands_and_plain_text_both_choose_among_the_typefaces(monkeypatch: pytest.MonkeyPatch, font_file: str) -> None:
+    asked = []
+
+    def recorded(rng: np.random.Generator, typefaces: Sequence[Sequence[str]], strong: bool) -> Face:
+        asked.append((tuple(typefaces), strong))
+        return any_face(rng, typefaces, strong)
+
+    monkeypatch.setattr(packaging, "any_face", recorded)
+    fonts = ((font_file,),)
+    draw_front(design(2, 0, 0), Materials(fonts=fonts))
+    assert asked == [(fonts, True), (fonts, False)]
 
 
 def test_clip_art_is_on_most_brands_and_the_same_whenever_one_is_drawn() -> None:
