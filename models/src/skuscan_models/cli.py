@@ -61,7 +61,7 @@ def train(name: str, pictures: Path | None, materials: Path | None, out: Path) -
 @main.command()
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder to fetch into.")
 def materials(out: Path) -> None:
-    """Fetch the fonts and the clip art that packaging is drawn with in training: 190 MB, from npm and Debian.
+    """Fetch the fonts and the clip art that packaging is drawn with in training: 185 MB, from npm and Debian.
 
     Every package is checked by its SHA-256; what is there already is not fetched again.
 
