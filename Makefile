@@ -14,6 +14,7 @@ PACKAGES := ./edge ./models ./server
 RECIPE := tools/environment.sh tools/annoy_flags.sh requirements.txt $(wildcard */pyproject.toml)
 DEMO := build/demo
 RUN ?= all
+MATERIALS = $(if $(filter clean,$(RUN)),build/materials)
 SHARE ?= 1
 DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
@@ -78,9 +79,9 @@ $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
 	@touch $@
 
 train: $(TRAIN_VENV)/.made  ## train the embedding again (RUN=all or clean; resumes), and make its artefact in build/
-	$(TRAIN_VENV)/bin/skuscan-models materials --out build/materials
-	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train --materials build/materials \
-		--out build/train/$(RUN)
+	$(if $(MATERIALS),$(TRAIN_VENV)/bin/skuscan-models materials --out $(MATERIALS))
+	$(TRAIN_VENV)/bin/skuscan-models train --run $(RUN) --pictures $(DATA)/train \
+		$(if $(MATERIALS),--materials $(MATERIALS)) --out build/train/$(RUN)
 	$(TRAIN_VENV)/bin/skuscan-export backbone --run build/train/$(RUN) --pictures $(DATA)/train --out build/artifacts/$(RUN)
 	$(TRAIN_VENV)/bin/python -m skuscan_models.decision_fit --artifact build/artifacts/$(RUN) --pictures $(DATA)/train \
 		--report build/artifacts/$(RUN)/decision_fit.json --diagram build/artifacts/$(RUN)/reliability.svg

@@ -69,11 +69,13 @@ def materials(out: Path) -> None:
     Example:
         skuscan-models materials --out build/materials
     """
-    from skuscan_models.training.fetch_materials import fetch_materials, packages
+    from skuscan_models.training.fetch_materials import fetch_materials, fetched_materials, packages
 
-    with _progress("fetching", len(packages())) as show:
-        fetch_materials(out, lambda done, _: show(done, {}))
-    click.echo(f"{out}: {len(packages())} packages")
+    wanted = packages()
+    with _progress("fetching", len(wanted)) as show:
+        fetch_materials(wanted, out, lambda done: show(done, {}))
+    fetched = fetched_materials(out)
+    click.echo(f"{out}: {len(fetched.fonts)} typefaces, {len(fetched.art):,} pictures")
 
 
 @main.command()

