@@ -27,7 +27,8 @@ _SOURCES = {
 }
 _MATERIALS = (
     "- Lettering and pictures of drawn packaging: fonts of `@fontsource` packages (SIL OFL 1.1, Apache-2.0), clip art"
-    " of Fluent Emoji (MIT) and of openclipart (public domain), all named in `skuscan_models/training/materials.csv`."
+    " of Fluent Emoji (MIT) and of openclipart (public domain), all named in `skuscan_models/training/materials.csv`;"
+    " photos printed on it are the run's own of produce."
 )
 _LICENCE = "The artefact is Apache-2.0 like the project."
 _FINETUNED_LICENCE = "The artefact is its maker's; the released model that it comes from is Apache-2.0."

@@ -1,7 +1,7 @@
 """The released folder of a trained model.
 
 1. Load the float network and its head.
-2. Round the weights on calibration pictures, convert to int8.
+2. On calibration pictures, equalise the residual streams and round the weights; convert to int8.
 3. Write the folder with the float weights beside it, which parity and fine-tuning start from, and its model card.
 """
 
@@ -13,6 +13,7 @@ from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan_export.artifact import write_artifact
 from skuscan_export.calibration import Calibration
 from skuscan_export.convert import to_int8
+from skuscan_export.equalisation import equalise_streams
 from skuscan_export.rounding import round_weights
 from skuscan_models.float_model import MODEL_FILE, WEIGHTS_FILE, FloatModel, preprocess_spec
 from skuscan_models.pictures import to_network
@@ -37,8 +38,11 @@ def export_artifact(run: Path, folder: Path, calibration: Calibration, progress:
     spec = preprocess_spec()
     progress(f"calibrating on {calibration.description}")
     pixels = calibration.load(spec)
+    inputs = to_network(pixels, spec)
+    progress("equalising the residual streams")
+    equalise_streams(model.network, inputs)
     progress("rounding the weights")
-    round_weights(model.network, to_network(pixels, spec), calibration.seed)
+    round_weights(model.network, inputs, calibration.seed)
     progress("converting to int8")
     artifact = write_artifact(folder, model.name, to_int8(model.network, pixels, spec), model.head, spec)
     for name in (MODEL_FILE, WEIGHTS_FILE):

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from skuscan_models.synthetic.canvas import Picture
 from skuscan_models.synthetic.materials import Materials
+from skuscan_models.synthetic.packaging import ProductDesign, draw_front
 from skuscan_models.training import batches as module
 from skuscan_models.training.batches import NO_GROUP, Batches
 from skuscan_models.training.config import Stage, TrainingConfig
@@ -112,3 +114,19 @@ def test_drawn_packages_alone_are_drawn_with_the_materials(
     assert rows[drawn_first:drawn_end].any()
     assert not rows[:drawn_first].any()
     assert not rows[drawn_end:].any()
+
+
+def test_photos_of_the_sources_are_printed_on_drawn_packages(
+    sources: dict[str, list[Instance]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[int] = []
+
+    def recorded(product: ProductDesign, materials: Materials) -> Picture:
+        printed.append(len(materials.photos))
+        return draw_front(product, materials)
+
+    monkeypatch.setattr(module, "draw_front", recorded)
+    Batches(CONFIG, sources).batch(0)
+    photos = sum(len(instance.pictures) for name in ("produce", "boxes") for instance in sources.get(name, ()))
+    assert set(printed) == {photos}
+    assert photos > 0

@@ -1,8 +1,8 @@
-"""Fonts and clip art for drawn packaging, beyond what the project draws itself.
+"""Fonts, clip art and photos for drawn packaging, beyond what the project draws itself.
 
 What is drawn for others to compare (the demo, the tests, the decision's evidence) uses none, so that it looks the same
-everywhere. Training takes those that `skuscan_models.training.fetch_materials` fetches: real brands have hundreds of
-typefaces and pictures of anything.
+everywhere. Training takes those that `skuscan_models.training.fetch_materials` fetches, and prints the photos of its
+sources: real brands have hundreds of typefaces and pictures of anything.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.errors import PictureError
-from skuscan_models.synthetic.canvas import WHITE, mix
+from skuscan_models.synthetic.canvas import WHITE, Picture, mix
 from skuscan_models.synthetic.pen import BRIGHTNESS, Pen, Style
 
 Cutting = npt.NDArray[np.uint8]  # (h, w, 4) RGB and opacity
@@ -35,10 +35,12 @@ class Materials:
     Attributes:
         fonts: For each typeface, the paths of its files: weights and the like.
         art: (h, w, 4) uint8 pictures on a transparent ground, RGB and opacity.
+        photos: (h, w, 3) uint8 RGB, printed on free fronts.
     """
 
     fonts: tuple[tuple[str, ...], ...] = ()
     art: tuple[Cutting, ...] = ()
+    photos: tuple[Picture, ...] = ()
 
 
 PLAIN = Materials()

@@ -21,6 +21,7 @@ from skuscan_models.synthetic.materials import PLAIN, Materials, choose_artwork
 from skuscan_models.synthetic.palette import palette
 from skuscan_models.synthetic.patterns import background
 from skuscan_models.synthetic.pen import Style
+from skuscan_models.synthetic.posters import lay_out_poster
 from skuscan_models.synthetic.shapes import front_size, package
 from skuscan_models.synthetic.themes import THEMES, Flavour, Kind, Theme
 from skuscan_models.synthetic.words import adjective, brand_name
@@ -35,8 +36,9 @@ DEMO_FAMILIES = range(2_000_000, 3_000_000)  # catalogues of the demo and of ben
 FOREIGN_FAMILIES = range(3_000_000, 4_000_000)  # products that no catalogue holds
 MAX_FAMILY = 9_999_999  # what a GTIN has room for
 
-_DESIGN, _FONTS, _LOOK, _SHAPE, _ART = range(5)  # independent streams of numbers of one family
+_DESIGN, _FONTS, _LOOK, _SHAPE, _ART, _FREE = range(6)  # independent streams of numbers of one family
 _GTIN_PREFIX = "29"  # GS1 General Specifications 1.4.2: 20 to 29 are for use inside a company; no real product has one
+_POSTER_SHARE = 0.5  # of the families drawn with materials: fronts without a grammar
 _SIDE_SHARE = 0.45  # width of a side against the front's
 
 
@@ -178,7 +180,10 @@ def _front_sheet(product: ProductDesign, materials: Materials, size: tuple[int, 
         ],
         artwork=choose_artwork(_stream(product.seed, product.family, _ART), materials),
     )
-    lay_out_front(sheet, facts.theme.claims)
+    if materials.art and _stream(product.seed, product.family, _FREE).random() < _POSTER_SHARE:
+        lay_out_poster(sheet, facts.theme.claims, product.gtin, materials)
+    else:
+        lay_out_front(sheet, facts.theme.claims)
     return sheet
 
 

@@ -6,7 +6,7 @@ Half of a source's places in a batch go to families, several instances of one: w
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +55,14 @@ class Batches:
         self, config: TrainingConfig, sources: Mapping[str, Sequence[Instance]], materials: Materials = PLAIN
     ) -> None:
         """`sources` as from `load_sources`; drawn packaging needs none, and is drawn with the materials."""
-        self._config, self._sources, self._materials = config, sources, materials
+        self._config, self._sources = config, sources
         self._backdrops = [
             picture
             for name in ("produce", "boxes")
             for instance in sources.get(name, ())
             for picture in instance.pictures
         ]
+        self._materials = replace(materials, photos=tuple(self._backdrops))
 
     def batch(self, step: int) -> Batch:
         """The batch of a step."""
