@@ -18,7 +18,7 @@ SIZE = 32
 
 @pytest.fixture
 def network() -> "keras.Model":
-    """With channels of very unlike ranges in its streams, one of them always zero."""
+    """With channels of very unlike ranges in its streams, one of them next to nothing."""
     keras.utils.set_random_seed(3)
     model = LAYOUT.build(SIZE)
     rng = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def network() -> "keras.Model":
     norm = model.get_layer("block0_project_bn")
     weights = norm.get_weights()
     for array in weights[:2]:
-        array[2] = 0
+        array[2] *= 1e-4
     norm.set_weights(weights)
     return model
 
@@ -81,4 +81,4 @@ def test_the_channels_of_a_stream_reach_as_far(network: "keras.Model", inputs: n
         assert before[shown].min() < before.max() / 2
         np.testing.assert_allclose(after[shown], before.max(), rtol=1e-3)
         assert (after[~shown] <= before[~shown] / LEAST * 1.001).all()
-    assert unlike[0][2] == 0
+    assert 0 < unlike[0][2] < LEAST * unlike[0].max()
