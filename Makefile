@@ -20,7 +20,7 @@ DATA := $(or $(SKUSCAN_DATA),../shared)/data
 BENCHMARKS := yardstick metadata_bytes store_size
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env postgres arm64 train-env train release-check resolve-check clean
+.PHONY: help env demo test lint proto eval eval-distractors validate bench faults second-env postgres arm64 train-env train descriptor release-check resolve-check clean
 
 help:  ## list what there is
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -77,6 +77,11 @@ train-env: $(TRAIN_VENV)/.made  ## make .venv-train, which adds Keras and Tensor
 $(TRAIN_VENV)/.made: $(RECIPE) requirements-train.txt
 	@tools/environment.sh $(TRAIN_VENV) requirements-train.txt $(PACKAGES) ./export
 	@touch $@
+
+descriptor: $(TRAIN_VENV)/.made  ## train the descriptor of keypoints again, into build/descriptor
+	$(TRAIN_VENV)/bin/skuscan-models materials --out $(or $(MATERIALS),build/materials)
+	$(TRAIN_VENV)/bin/skuscan-models descriptor --pictures $(DATA)/train --materials $(or $(MATERIALS),build/materials) \
+		--out build/descriptor
 
 train: $(TRAIN_VENV)/.made  ## train the embedding again (RUN=all or clean; resumes), and make its artefact in build/
 	$(if $(MATERIALS),$(TRAIN_VENV)/bin/skuscan-models materials --out $(MATERIALS))

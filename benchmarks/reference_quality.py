@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.embedding import Embedder
-from skuscan.keypoints import KeypointExtractor, Keypoints
+from skuscan.keypoint_extraction import KeypointExtractor
+from skuscan.keypoints import Keypoints
 from skuscan.model import Model
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.quality import ReferenceQuality, measure

@@ -18,7 +18,8 @@ import numpy as np
 from benchmarks.recognition_validation import SPEC
 from skuscan.appearance import SCAN_SIDE, Appearance, describe, look, pack, unpack
 from skuscan.decision import Evidence, Measured, compare
-from skuscan.keypoints import KeypointExtractor, Keypoints
+from skuscan.keypoint_extraction import KeypointExtractor
+from skuscan.keypoints import Keypoints
 from skuscan.keypoints import pack as pack_keypoints
 from skuscan.keypoints import unpack as unpack_keypoints
 from skuscan.picture import fit_longest_side

@@ -17,7 +17,7 @@ from skuscan.bundle.records import reference_id
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.embedding import Embedder
 from skuscan.features import FeatureExtractor
-from skuscan.keypoints import KeypointExtractor
+from skuscan.keypoint_extraction import KeypointExtractor
 from skuscan.model import Model
 from skuscan.picture import load_picture
 from skuscan.proto.catalogue_pb2 import Reference

@@ -3,7 +3,8 @@
 import numpy as np
 
 from skuscan.appearance import CELLS, Appearance
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+from skuscan.descriptors import DESCRIPTOR_BYTES
+from skuscan.keypoints import Keypoints
 
 KEYPOINTS = 150  # of a usual reference
 _OCTAVES = 4  # of the eight that there may be

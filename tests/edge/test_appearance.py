@@ -18,7 +18,7 @@ from skuscan.appearance import (
     unpack,
 )
 from skuscan.errors import BundleError
-from skuscan.keypoints import KeypointExtractor
+from skuscan.keypoint_extraction import KeypointExtractor
 from skuscan.proto.bundle_pb2 import KeypointSpec
 
 SPEC = KeypointSpec(

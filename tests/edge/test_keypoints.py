@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skuscan.descriptors import DESCRIPTOR_BYTES
 from skuscan.errors import BundleError, ModelError
-from skuscan.keypoints import DESCRIPTOR_BYTES, MAX_KEYPOINTS, KeypointExtractor, Keypoints, pack, unpack
+from skuscan.keypoint_extraction import KeypointExtractor
+from skuscan.keypoints import MAX_KEYPOINTS, Keypoints, pack, unpack
 from skuscan.proto.bundle_pb2 import KeypointSpec
 
 SPEC = KeypointSpec(

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from skuscan.keypoints import KeypointExtractor
+from skuscan.keypoint_extraction import KeypointExtractor
 from skuscan.model import Model
 from skuscan.quality import ReferenceQuality, measure
 

@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+from skuscan.descriptors import DESCRIPTOR_BYTES
+from skuscan.keypoints import Keypoints
 from skuscan.verification import Geometry, VerificationOptions, match, project, verify, verify_shortlist
 
 OPTIONS = VerificationOptions()

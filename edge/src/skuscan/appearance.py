@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.errors import BundleError
-from skuscan.keypoints import MAX_SIDE, ExaminedReference
+from skuscan.keypoint_extraction import ExaminedReference
+from skuscan.keypoints import MAX_SIDE
 
 CELLS = 8  # along each side of the grid
 SCAN_SIDE = 320  # px: a scan is averaged down to this first; a cell is rarely finer than its pixels

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from skuscan.appearance import describe
 from skuscan.appearance import pack as pack_appearance
 from skuscan.embedding import Embedder, quantize
-from skuscan.keypoints import KeypointExtractor, pack
+from skuscan.keypoint_extraction import KeypointExtractor
+from skuscan.keypoints import pack
 from skuscan.model import Model
 from skuscan.picture import load_picture
 from skuscan.quality import ReferenceQuality, measure

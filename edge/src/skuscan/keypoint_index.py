@@ -20,8 +20,9 @@ from random import Random
 import numpy as np
 import numpy.typing as npt
 
+from skuscan.descriptors import DESCRIPTOR_BYTES
 from skuscan.errors import StoreError
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints
+from skuscan.keypoints import Keypoints
 
 TABLES = 5
 INDEXED_KEYPOINTS = 100  # of a reference, its best

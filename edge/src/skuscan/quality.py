@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from cv2.typing import MatLike
 
-from skuscan.keypoints import ExaminedReference
+from skuscan.keypoint_extraction import ExaminedReference
 from skuscan.picture import fit_longest_side
 
 BLUR_SIDE = 320  # px; one scale for all, or a larger picture would count as less sharp
@@ -39,7 +39,8 @@ def measure(width: int, height: int, reference: ExaminedReference) -> ReferenceQ
     frame_height, frame_width = reference.grey.shape
     survivors = reference.keypoints.xy[reference.survived]
     within = (survivors - (box_x, box_y)) * SPREAD_CELLS / (max(1, box_width), max(1, box_height))
-    cells = np.unique(np.clip(within, 0, SPREAD_CELLS - 1).astype(np.intp), axis=0)
+    across, down = np.clip(within, 0, SPREAD_CELLS - 1).astype(np.intp).T
+    cells = np.unique(across + SPREAD_CELLS * down)  # numpy is slow at unique rows
     return ReferenceQuality(
         width=width,
         height=height,

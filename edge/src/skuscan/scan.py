@@ -18,7 +18,8 @@ from skuscan.catalogue import Catalogue
 from skuscan.decision import Decider, Measured, Rated
 from skuscan.embedding import Embedder
 from skuscan.errors import BundleError, FeatureSpaceError, StoreError
-from skuscan.keypoints import KeypointExtractor, Keypoints, unpack
+from skuscan.keypoint_extraction import KeypointExtractor
+from skuscan.keypoints import Keypoints, unpack
 from skuscan.model import Model
 from skuscan.picture import centre, fit_longest_side, load_picture
 from skuscan.recognition import STAGES, Candidate, Image, Outline, Recognition, RecognizerOptions

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.keypoints import DESCRIPTOR_BYTES, Keypoints, squared_distances
+from skuscan.descriptors import DESCRIPTOR_BYTES
+from skuscan.keypoints import Keypoints, squared_distances
 
 DESCRIPTOR_BITS = 8 * DESCRIPTOR_BYTES
 _GLANCED_TOGETHER = 64  # references: a shortlist in one go, and a whole catalogue without its memory

@@ -79,6 +79,29 @@ def materials(out: Path) -> None:
 
 
 @main.command()
+@click.option("--pictures", type=FOLDER, required=True, help="Folder with boxes and produce.")
+@click.option("--materials", type=FOLDER, required=True, help="Folder of `skuscan-models materials`.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
+def descriptor(pictures: Path, materials: Path, out: Path) -> None:
+    """Train the network that describes a keypoint's patch: descriptors.npz, which the device's package holds.
+
+    It takes some minutes. Pairs of patches that are in OUT already are used again. Other weights make other bits, so
+    they are a new version of the extractor (`KeypointExtractor.VERSION`), and the decision is fitted again.
+
+    \b
+    Example:
+        skuscan-models descriptor --pictures ../shared/data/train --materials build/materials --out build/descriptor
+    """
+    from skuscan.model import Model
+    from skuscan_models.descriptors.training import DescriptorConfig, train_descriptor
+
+    spec, config = Model.open_folder(released_folder()).artifact.keypoints, DescriptorConfig()
+    with _progress("descriptor", config.fronts + config.steps) as show:
+        train_descriptor(spec, pictures, materials, out, show, config)
+    click.echo((out / "facts.json").read_text(), nl=False)
+
+
+@main.command()
 @click.option(
     "--catalogue",
     required=True,

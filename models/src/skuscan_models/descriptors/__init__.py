@@ -1,0 +1,1 @@
+"""Trains the network that describes a keypoint's patch (`skuscan.descriptors`)."""
