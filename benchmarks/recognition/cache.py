@@ -55,7 +55,8 @@ class Cache:
     def of(cls, folder: Path, model: Model) -> "Cache":
         """The cache of a model's features in a folder of caches."""
         digest = hashlib.sha256(model.feature_space)
-        for file in sorted(Path(skuscan.features.__file__).parent.glob("*.py")):
+        package = Path(skuscan.features.__file__).parent
+        for file in sorted([*package.glob("*.py"), *package.glob("*.npz")]):
             if file.name not in LATER:
                 digest.update(file.read_bytes())
         digest.update(Path(skuscan_server.features.__file__).read_bytes())

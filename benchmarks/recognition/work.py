@@ -76,6 +76,7 @@ class Answers:
 
 def run(shops: Sequence[Shop], place: Workplace, step: Step) -> dict[str, Answers]:
     """Publish every shop and ask it everything; answers by the shops' keys."""
+    _cache(place)  # SQLite lets one process alone turn a new file to a write-ahead log
     with workers() as pool:
         pictures = sorted({source.path for shop in shops for source in shop.plan.sources})
         wait_for([pool.submit(_compute, place, chunk) for chunk in _chunks(pictures, FEATURES_CHUNK)], "features", step)
