@@ -112,12 +112,14 @@ def cut_patches(
         return np.zeros((0, SAMPLES * SAMPLES), np.uint8)
     atlas, places = _atlas(grey, int(octaves.max()) + 1, scale_factor)
     origin, scale = places[octaves, :2], places[octaves, 2:]
-    centres = (xy + np.float32(0.5)) * scale - np.float32(0.5) + origin
+    centres = _whole_subpixels((xy + np.float32(0.5)) * scale - np.float32(0.5) + origin)
     turns = np.rint(angles * np.float32(_TURNS / 360)).astype(np.intp) % _TURNS
     across, down = (grid[turns] for grid in _grids())
     across += centres[:, :1]
     down += centres[:, 1:]
-    return np.asarray(cv2.remap(atlas, across, down, cv2.INTER_LINEAR), np.uint8)
+    # Between pixels OpenCV 4 and 5 round differently, but for places given as whole numbers.
+    pixels, parts = cv2.convertMaps(across, down, cv2.CV_16SC2)
+    return np.asarray(cv2.remap(atlas, pixels, parts, cv2.INTER_LINEAR), np.uint8)
 
 
 def network_input(patches: ByteArray) -> FloatArray:
@@ -166,4 +168,9 @@ def _grids() -> FloatArray:
     for turn in range(_TURNS):
         cos, sin = math.cos(2 * math.pi * turn / _TURNS), math.sin(2 * math.pi * turn / _TURNS)
         grids[0, turn], grids[1, turn] = cos * across - sin * down, sin * across + cos * down
-    return np.asarray(np.rint(grids * _SUBPIXELS) / _SUBPIXELS, np.float32)
+    return _whole_subpixels(grids)
+
+
+def _whole_subpixels(places: FloatArray) -> FloatArray:
+    """Moved to the next 32nd of a pixel."""
+    return np.asarray(np.rint(places * np.float32(_SUBPIXELS)) / np.float32(_SUBPIXELS), np.float32)
