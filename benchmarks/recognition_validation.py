@@ -2,8 +2,14 @@
 
     python benchmarks/recognition_validation.py --pictures ../shared/data/train [--queries 240]
 
-Hard drawn field views of package scans, and crops of supermarket videos, are verified against their own reference and a
-dozen others. A choice is judged by how often the right one has most agreeing matches (`agreeing`) and most inliers
+Photos are verified against their own reference and a dozen others:
+
+    hard     hard drawn field views of package scans
+    shelf    usual ones, faint, before a shelf of other packages
+    thumbs   small usual ones, of references of 200 px
+    video    crops of supermarket videos
+
+A choice is judged by how often the right one has most agreeing matches (`agreeing`) and most inliers
 (`inliers`), and by how often it has more inliers than 99.9% of the wrong ones have (`certain`). Times are of one
 processor and thread.
 """
@@ -17,18 +23,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from skuscan.keypoint_extraction import DrawnView, KeypointExtractor, SelectionOptions
+from skuscan.keypoint_choice import DrawnView, SelectionOptions
+from skuscan.keypoint_extraction import KeypointExtractor
 from skuscan.keypoints import Keypoints, pack, unpack
 from skuscan.picture import fit_longest_side, load_picture
 from skuscan.proto.bundle_pb2 import KeypointSpec
 from skuscan.verification import VerificationOptions, verify
 from skuscan_models.pictures import choose_pictures
-from skuscan_models.synthetic.field_view import field_view
+from skuscan_models.synthetic.cutout import cut_out
+from skuscan_models.synthetic.field_view import draw_field_view, field_view
 from skuscan_models.synthetic.view_options import HARD, USUAL
 from skuscan_models.training.sources import load_grozi
 
 PRODUCTS = 160
 OTHERS = 12  # wrong references for each query
+SHELVED = 200  # further packages, which stand on the shelf
+THUMB_SIDE = 200  # px
 CROPS = 2  # of a video's product, that are looked for
 PHOTO_SIDES = (464, 348)  # px: what hand-held photos of public data sets have
 SPEC = KeypointSpec(
@@ -36,7 +46,7 @@ SPEC = KeypointSpec(
     extractor_version=KeypointExtractor.VERSION,
     longest_side=640,
     query_keypoints=1000,
-    reference_keypoints=150,
+    reference_keypoints=220,
     candidate_keypoints=1000,
     scale_factor=1.2,
     levels=8,
@@ -71,16 +81,23 @@ class Choice:
 def choices() -> list[Choice]:
     """What is compared: the released choice first, then one change at a time."""
     matching = VerificationOptions()
-    large = (DrawnView(0, 1.0, 1.0, 0.8, 0.8), DrawnView(12, 0.8, 0.9, 0.8, 0.6))
+    small = (DrawnView(0, 1.0, 1.0, 0.5, 1.0), DrawnView(12, 0.8, 0.9, 0.35, 0.6))
+    three = (DrawnView(0, 1.0, 1.0, 1.0, 0.8), DrawnView(12, 0.8, 0.9, 0.65, 0.6), DrawnView(-12, 0.9, 0.8, 0.4, 0.6))
+    released = SelectionOptions()
     return [
         Choice("as released"),
         Choice("ORB's own bits", extractor=OrbBits),
+        Choice("scan: the strongest of all places", selection=replace(released, located=1)),
+        Choice("scan: of 2,000 located", selection=replace(released, located=2000)),
+        Choice("scan: centring 2", selection=replace(released, centring=2.0)),
+        Choice("scan: centring 8", selection=replace(released, centring=8.0)),
         Choice("reference: the strongest", selection=PLAIN),
-        Choice("reference: the strongest, spread", selection=replace(PLAIN, crowding=0.2)),
-        Choice("reference: survivors, not spread", selection=replace(SelectionOptions(), crowding=0.0)),
-        Choice("reference: survivors of large views", selection=replace(SelectionOptions(), views=large)),
-        *(Choice(f"reference: {count} keypoints", {"reference_keypoints": count}) for count in (96, 112, 128)),
-        Choice("reference: 300 keypoints", {"reference_keypoints": 300}),
+        Choice("reference: the strongest, spread", selection=replace(PLAIN, crowding=released.crowding)),
+        Choice("reference: survivors, not spread", selection=replace(released, crowding=0.0)),
+        Choice("reference: two small views", selection=replace(released, views=small)),
+        Choice("reference: they alone", selection=replace(released, views=small, response_share=0.1)),
+        Choice("reference: three views alone", selection=replace(released, views=three, response_share=0.1)),
+        *(Choice(f"reference: {count} keypoints", {"reference_keypoints": count}) for count in (100, 150, 300)),
         Choice("query: 500 keypoints", {"query_keypoints": 500}),
         Choice("query: 1,500 keypoints", {"query_keypoints": 1500}),
         Choice("FAST threshold 20", {"fast_threshold": 20}),
@@ -132,12 +149,63 @@ def video_queries(crops: Sequence[Sequence[np.ndarray]]) -> list[Query]:
     return queries
 
 
+def shelf_queries(pictures: Sequence[np.ndarray], others: Sequence[np.ndarray], count: int) -> list[Query]:
+    """Faint packages, as often in a shop's light, before a shelf of products that none of them is held against."""
+    rng = np.random.default_rng(11)
+    longest, shortest = PHOTO_SIDES
+    usual = replace(USUAL, longest_side=longest, shortest_side=shortest, scale=(0.45, 0.95), hand=0.0, things=(0, 1))
+    queries = []
+    for product in (number % len(pictures) for number in range(count)):
+        package = np.ascontiguousarray(cut_out(pictures[product], SPEC.longest_side).rgba[..., :3])
+        view = draw_field_view(package, rng, usual)
+        height, width = view.picture.shape[:2]
+        inside = np.zeros((height, width), np.float32)
+        cv2.fillPoly(inside, [np.rint(view.outline).astype(np.int32)], 1.0)
+        inside = cv2.GaussianBlur(inside, (5, 5), 1)[:, :, None]
+        faint = view.picture.mean() + rng.uniform(0.6, 1.0) * (view.picture - view.picture.mean())
+        shelf = cv2.GaussianBlur(_shelf(others, rng, height, width), (0, 0), rng.uniform(0.3, 1.2))
+        photo = faint * inside + shelf * (1 - inside) + rng.normal(0, 3, view.picture.shape)
+        wrong = [int(i) for i in rng.permutation(len(pictures)) if i != product][:OTHERS]
+        queries.append(Query(np.clip(photo, 0, 255).astype(np.uint8), product, [product, *wrong]))
+    return queries
+
+
+def _shelf(packages: Sequence[np.ndarray], rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """(H, W, 3) float32: packages beside each other, in rows."""
+    shelf, top = np.zeros((height, width, 3), np.float32), 0
+    while top < height:
+        tall, left = int(rng.uniform(0.22, 0.5) * height), 0
+        while left < width:
+            package = packages[rng.integers(len(packages))]
+            size = (max(8, package.shape[1] * tall // package.shape[0]), tall)
+            shown = cv2.resize(package, size, interpolation=cv2.INTER_AREA)[: height - top, : width - left]
+            shelf[top : top + shown.shape[0], left : left + shown.shape[1]] = shown
+            left += size[0] + int(rng.integers(4))
+        top += tall + int(rng.integers(12))
+    return shelf
+
+
+def thumb_queries(pictures: Sequence[np.ndarray], count: int) -> list[Query]:
+    """Photos of a size like the references'."""
+    rng = np.random.default_rng(23)
+    small = replace(USUAL, longest_side=348, shortest_side=348, scale=(0.55, 1.05))
+    queries = []
+    for product in (number % len(pictures) for number in range(count)):
+        wrong = [int(i) for i in rng.permutation(len(pictures)) if i != product][:OTHERS]
+        queries.append(Query(field_view(pictures[product], rng, small), product, [product, *wrong]))
+    return queries
+
+
 def measure(choice: Choice, sets: Sequence[tuple[Sequence[np.ndarray], Sequence[Query]]]) -> str:
-    parts = [_measure_set(choice, pictures, queries) for pictures, queries in sets]
-    return f"{choice.name:36} " + " | ".join(parts)
+    parts, costs = zip(*(_measure_set(choice, pictures, queries) for pictures, queries in sets), strict=True)
+    size, reference_ms, verify_ms = np.mean(costs, axis=0)
+    return f"{choice.name:36} {' | '.join(parts)} {size:7.0f} {reference_ms:7.1f} {verify_ms:7.2f}"
 
 
-def _measure_set(choice: Choice, pictures: Sequence[np.ndarray], queries: Sequence[Query]) -> str:
+def _measure_set(
+    choice: Choice, pictures: Sequence[np.ndarray], queries: Sequence[Query]
+) -> tuple[str, tuple[float, float, float]]:
+    """The rates; and what it costs: bytes and milliseconds a reference, milliseconds a verification."""
     spec = KeypointSpec()
     spec.CopyFrom(SPEC)
     for name, value in choice.spec.items():
@@ -151,8 +219,8 @@ def _measure_set(choice: Choice, pictures: Sequence[np.ndarray], queries: Sequen
     right, wrong = counts[:, 0], counts[:, 1:]
     inliers, agreeing = (right[:, i] > wrong[:, :, i].max(axis=1) for i in (0, 1))
     certain = right[:, 0] > np.quantile(wrong[:, :, 0], 0.999)
-    numbers = f"{agreeing.mean():9.3f} {inliers.mean():8.3f} {certain.mean():8.3f}"
-    return f"{numbers} {np.mean([len(p) for p in packed]):7.0f} {reference_ms:7.1f} {verify_ms:7.2f}"
+    rates = f"{agreeing.mean():8.3f} {inliers.mean():8.3f} {certain.mean():8.3f}"
+    return rates, (float(np.mean([len(p) for p in packed])), reference_ms, verify_ms)
 
 
 def _counts(
@@ -175,15 +243,22 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=240)
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    pictures = [load_picture(path) for path in choose_pictures(given.pictures / "boxes", PRODUCTS, seed=0)]
-    queries = draw_queries(pictures, given.queries)
+    boxes = given.pictures / "boxes"
+    paths = choose_pictures(boxes, PRODUCTS, seed=0)
+    shelved = set(choose_pictures(boxes, PRODUCTS + SHELVED, seed=0)) - set(paths)  # a larger choice holds a smaller
+    pictures, others = ([load_picture(path) for path in part] for part in (paths, sorted(shelved)))
     products = load_grozi(given.pictures, "train") + load_grozi(given.pictures, "validation")
     crops = [sorted(product.pictures, key=lambda crop: -crop.size) for product in products]
-    sets = [(pictures, queries), ([largest for largest, *_ in crops], video_queries(crops))]
-    columns = f"{'agreeing':>9} {'inliers':>8} {'certain':>8} {'bytes':>7} {'ref ms':>7} {'ver ms':>7}"
-    print(f"{'drawn views of boxes | video crops':36} {columns} | {columns}")
+    sets = {
+        "hard": (pictures, draw_queries(pictures, given.queries)),
+        "shelf": (pictures, shelf_queries(pictures, others, given.queries)),
+        "thumbs": ([fit_longest_side(p, THUMB_SIDE) for p in pictures], thumb_queries(pictures, given.queries)),
+        "video": ([largest for largest, *_ in crops], video_queries(crops)),
+    }
+    names = " | ".join(f"{name + ':':8} inliers  certain" for name in sets)
+    print(f"{'most agreeing, inliers; certain':36} {names} {'bytes':>7} {'ref ms':>7} {'ver ms':>7}")
     for choice in choices():
-        print(measure(choice, sets), flush=True)
+        print(measure(choice, list(sets.values())), flush=True)
 
 
 if __name__ == "__main__":

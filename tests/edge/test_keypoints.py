@@ -15,13 +15,13 @@ SPEC = KeypointSpec(
     extractor_version=KeypointExtractor.VERSION,
     longest_side=640,
     query_keypoints=1000,
-    reference_keypoints=150,
+    reference_keypoints=220,
     candidate_keypoints=1000,
     scale_factor=1.2,
     levels=8,
     fast_threshold=10,
 )
-RECOGNITION_BYTES = 3_700  # bytes of keypoints that a reference may have
+RECOGNITION_BYTES = 5_300  # bytes of keypoints that a reference may have
 
 
 def drawn_package(seed: int = 0, width: int = 480, height: int = 640) -> np.ndarray:

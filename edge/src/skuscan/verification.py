@@ -44,7 +44,7 @@ class VerificationOptions:
     max_iterations: int = 1000
     min_area_ratio: float = 0.01  # of the reference in the query's frame to the reference
     max_area_ratio: float = 20.0
-    glanced_keypoints: int = 16  # of each reference on a shortlist
+    glanced_keypoints: int = 24  # of each reference on a shortlist
     finalists: int = 5  # references of a shortlist that are verified with all their keypoints, at most
     always_finalists: int = 2  # of those, the most similar by the embedding, whatever the glance says
     finalist_share: float = 0.6  # of the best one's agreeing matches: with fewer, the glance has decided
