@@ -84,8 +84,10 @@ def choices() -> list[Choice]:
     small = (DrawnView(0, 1.0, 1.0, 0.5, 1.0), DrawnView(12, 0.8, 0.9, 0.35, 0.6))
     three = (DrawnView(0, 1.0, 1.0, 1.0, 0.8), DrawnView(12, 0.8, 0.9, 0.65, 0.6), DrawnView(-12, 0.9, 0.8, 0.4, 0.6))
     released = SelectionOptions()
+    small_alone = replace(released, views=small, response_share=0.1)
     return [
         Choice("as released"),
+        Choice("before decision 0158", {"reference_keypoints": 150}, replace(small_alone, located=1)),
         Choice("ORB's own bits", extractor=OrbBits),
         Choice("scan: the strongest of all places", selection=replace(released, located=1)),
         Choice("scan: of 2,000 located", selection=replace(released, located=2000)),
@@ -95,7 +97,7 @@ def choices() -> list[Choice]:
         Choice("reference: the strongest, spread", selection=replace(PLAIN, crowding=released.crowding)),
         Choice("reference: survivors, not spread", selection=replace(released, crowding=0.0)),
         Choice("reference: two small views", selection=replace(released, views=small)),
-        Choice("reference: they alone", selection=replace(released, views=small, response_share=0.1)),
+        Choice("reference: they alone", selection=small_alone),
         Choice("reference: three views alone", selection=replace(released, views=three, response_share=0.1)),
         *(Choice(f"reference: {count} keypoints", {"reference_keypoints": count}) for count in (100, 150, 300)),
         Choice("query: 500 keypoints", {"query_keypoints": 500}),
@@ -159,9 +161,9 @@ def shelf_queries(pictures: Sequence[np.ndarray], others: Sequence[np.ndarray], 
         package = np.ascontiguousarray(cut_out(pictures[product], SPEC.longest_side).rgba[..., :3])
         view = draw_field_view(package, rng, usual)
         height, width = view.picture.shape[:2]
-        inside = np.zeros((height, width), np.float32)
-        cv2.fillPoly(inside, [np.rint(view.outline).astype(np.int32)], 1.0)
-        inside = cv2.GaussianBlur(inside, (5, 5), 1)[:, :, None]
+        outlined = np.zeros((height, width), np.float32)
+        cv2.fillPoly(outlined, [np.rint(view.outline).astype(np.int32)], 1.0)
+        inside = cv2.GaussianBlur(outlined, (5, 5), 1)[:, :, None]
         faint = view.picture.mean() + rng.uniform(0.6, 1.0) * (view.picture - view.picture.mean())
         shelf = cv2.GaussianBlur(_shelf(others, rng, height, width), (0, 0), rng.uniform(0.3, 1.2))
         photo = faint * inside + shelf * (1 - inside) + rng.normal(0, 3, view.picture.shape)
@@ -176,7 +178,7 @@ def _shelf(packages: Sequence[np.ndarray], rng: np.random.Generator, height: int
     while top < height:
         tall, left = int(rng.uniform(0.22, 0.5) * height), 0
         while left < width:
-            package = packages[rng.integers(len(packages))]
+            package = packages[int(rng.integers(len(packages)))]
             size = (max(8, package.shape[1] * tall // package.shape[0]), tall)
             shown = cv2.resize(package, size, interpolation=cv2.INTER_AREA)[: height - top, : width - left]
             shelf[top : top + shown.shape[0], left : left + shown.shape[1]] = shown

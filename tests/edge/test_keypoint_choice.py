@@ -68,6 +68,18 @@ def test_a_scan_looks_at_its_middle(released_model: Model) -> None:
     assert share_within(SelectionOptions().centring) > 1.5 * share_within(0.0)
 
 
+def test_without_a_middle_a_scan_keeps_the_strongest_of_each_octave(released_model: Model) -> None:
+    photo = blocks(4, 640)
+    options = SelectionOptions(centring=0.0)
+    extractor = KeypointExtractor(released_model.artifact.keypoints, options)
+    found = extractor.locate(photo[:, :, 0].copy(), options.located)
+    kept = extractor.query(photo)
+    assert len(kept) < len(found)
+    for octave in range(released_model.artifact.keypoints.levels):
+        of_octave = kept.xy[kept.octaves == octave]
+        assert np.array_equal(of_octave, found.xy[found.octaves == octave][: len(of_octave)])
+
+
 def test_only_what_a_view_shows_again_survived(released_model: Model) -> None:
     """However strong it is."""
     spec = released_model.artifact.keypoints

@@ -20,10 +20,12 @@ def evaluate(*arguments: object, folder: Path) -> subprocess.CompletedProcess[st
 @pytest.fixture(scope="module")
 def report(shop: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("evaluation")
-    for kind, spread in (("negatives", 80), ("distractors", 40)):
-        (folder / kind).mkdir()
-        for number in range(2):
-            Image.effect_noise((320, 240), spread).convert("RGB").save(folder / kind / f"{number}.png")
+    (folder / "negatives").mkdir()
+    (folder / "distractors").mkdir()
+    for number, gradient in enumerate((Image.linear_gradient, Image.radial_gradient)):
+        # Noise for both would make the negatives look like products that are there.
+        Image.effect_noise((320, 240), 80).convert("RGB").save(folder / "negatives" / f"{number}.png")
+        gradient("L").convert("RGB").save(folder / "distractors" / f"{number}.png")
     given = ("--catalogue", shop.catalogue, "--queries", shop.photos_csv, "--negatives", folder / "negatives")
     done = evaluate(*given, "--distractors", folder / "distractors", "--limit", 4, "--json", "out.json", folder=folder)
     assert done.returncode == 0, done.stderr

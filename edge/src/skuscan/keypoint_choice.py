@@ -6,10 +6,12 @@ something holds it into the middle: so what is far from the middle must be stron
 A reference travels to every device, so it keeps few, and these must be the ones that a hand-held photo will show again:
 
 1. detect many candidates;
-2. draw a few cheap field views (turned, tilted, small, blurred), detect again, and count for each candidate the views
-   in which a keypoint stands at its place with nearly its descriptor (ORB's own, which costs nothing more there);
-3. take them greedily by that worth, each pick lowering the worth of its neighbours, so that they spread over the
-   package; candidates whose patch reaches into the plain background around a cut-out count for less.
+2. draw a cheap field view (turned, tilted, small, blurred), detect again, and look for each candidate whether a
+   keypoint stands at its place with nearly its descriptor (ORB's own, which costs nothing more there);
+3. a candidate's worth is that and its rank by strength: fine print does not come again in a small view, and does in the
+   photo of someone who holds the product near; one whose patch reaches into the plain background around a cut-out
+   counts for less;
+4. take them greedily, each pick lowering the worth of its neighbours, so that they spread over the package.
 
 A choice changes no descriptor, and so no feature space.
 """
@@ -75,7 +77,7 @@ def most_central(located: Keypoints, responses: FloatArray, count: int, options:
     order = np.lexsort((-worth, located.octaves))
     of_octave = np.bincount(located.octaves, minlength=OCTAVES)
     ranks = np.arange(len(order)) - (np.cumsum(of_octave) - of_octave)[located.octaves[order]]
-    kept = ranks < np.floor(of_octave * (count / len(located)))[located.octaves[order]]
+    kept = ranks < (of_octave * count // len(located))[located.octaves[order]]
     return np.sort(order[kept])
 
 
