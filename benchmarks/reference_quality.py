@@ -108,7 +108,7 @@ def main() -> int:
     share = [0, 0.2, 0.3, 0.4, 0.55, 0.8, 1.01]
     _print("fills", _by(outcomes, lambda q: max(q.package_width, q.package_height) / max(q.width, q.height), share))
     _print("blur", _by(not_small, lambda q: q.blur, [0, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 1.01]))
-    _print("surviving", _by(not_small, lambda q: q.surviving, [0, 1, 5, 10, 20, 30, 50, 75, 100, 151]))
+    _print("surviving", _by(not_small, lambda q: q.surviving, [0, 1, 5, 10, 20, 30, 50, 75, 100, 150, 221]))
     _print("spread", _by(not_small, lambda q: q.spread, [0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.01]))
     scores = [*range(0, 100, 10), 101]
     _print("score", _by(outcomes, lambda q: judge(q, None, SCALE).score, scores))

@@ -3,7 +3,7 @@
 Each aspect becomes 0 to 100 between a value at which recognition is lost and one from which more helps no further; the
 score is that of the worst aspect, so it says what to mend. A chain as strong as its weakest link: on training pictures
 made worse on purpose it ordered the drawn scans' fate better than the aspects' product or mean did: scans found the
-product of 57% of the pictures below 40, of 95% of those below 60, of 98% above.
+product of 65% of the pictures below 40, of 95% of those below 60, of 98% above.
 `python -m benchmarks.reference_quality` prints that, and the tables that the ranges were read from.
 """
 
@@ -62,11 +62,11 @@ class QualityScale:
     """
 
     similarity: Range
-    octaves: Range = field(default=Range(math.log2(30), math.log2(160)))  # log2 px: 40 px .73, 56 .91, 80 .96, 160 .98
-    share: Range = field(default=Range(0.2, 0.7))  # of the frame's longest side: .15 .03, .25 .22, .35 .66, .5 .91
-    blur: Range = field(default=Range(0.9, 0.6))  # 0.8-0.85 .59, 0.75-0.8 .79, 0.7-0.75 .86, below 0.65 .95
-    surviving: Range = field(default=Range(0, 75))  # keypoints: none .50, 5-10 .64, 30-50 .80, 100 and more .97
-    spread: Range = field(default=Range(0.0, 0.5))  # below 0.1 .54, 0.1-0.2 .67, 0.2-0.5 .84, above .96
+    octaves: Range = field(default=Range(math.log2(30), math.log2(160)))  # log2 px: 40 px .89, 56 .93, 80 .97, 160 1.00
+    share: Range = field(default=Range(0.2, 0.7))  # of the frame's longest side: .15 .08, .25 .54, .35 .84, .5 .93
+    blur: Range = field(default=Range(0.9, 0.6))  # 0.8-0.85 .67, 0.75-0.8 .87, 0.7-0.75 .94, below 0.65 .93
+    surviving: Range = field(default=Range(0, 75))  # keypoints: none .35, 5-10 .83, 30-50 .84, 50-75 .96
+    spread: Range = field(default=Range(0.0, 0.5))  # below 0.1 .40, 0.1-0.2 .76, 0.2-0.5 .87, above .97
 
 
 @dataclass(frozen=True)
