@@ -87,9 +87,11 @@ def choices() -> list[Choice]:
     small_alone = replace(released, views=small, response_share=0.1)
     return [
         Choice("as released"),
-        Choice("before decision 0158", {"reference_keypoints": 150}, replace(small_alone, located=1)),
-        Choice("ORB's own bits", extractor=OrbBits),
-        Choice("scan: the strongest of all places", selection=replace(released, located=1)),
+        Choice(
+            "before decision 0158", {"reference_keypoints": 150}, replace(small_alone, located=SPEC.query_keypoints)
+        ),
+        Choice("ORB's own bits, scan of all places", extractor=OrbBits),
+        Choice("scan: the strongest of all places", selection=replace(released, located=SPEC.query_keypoints)),
         Choice("scan: of 2,000 located", selection=replace(released, located=2000)),
         Choice("scan: centring 2", selection=replace(released, centring=2.0)),
         Choice("scan: centring 8", selection=replace(released, centring=8.0)),

@@ -72,7 +72,7 @@ class DescriptorWeights:
 
 @cache
 def released_weights() -> DescriptorWeights:
-    """The weights of this extractor's version: `descriptors.npz`, which `skuscan-models train-descriptor` makes."""
+    """The weights of this extractor's version: `descriptors.npz`, which `skuscan-models descriptor` makes."""
     data = files("skuscan").joinpath("descriptors.npz").read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as saved:
         hidden, hidden_bias, last, last_bias = (

@@ -127,7 +127,7 @@ class KeypointExtractor:
             return ExaminedReference(candidates, np.zeros(0, np.bool_), fitted, grey, background, package)
         views = self._survivals(grey, candidates)
         worth = views + np.linspace(self._selection.response_share, 0, len(candidates), dtype=np.float32)
-        worth *= 1 - background_share(background, candidates.xy, PATCH_SIZE * self._sizes(candidates))
+        worth *= 1 - background_share(background, candidates.xy, PATCH_SIZE * candidates.sizes(self._spec.scale_factor))
         kept = spread_out(candidates.xy, worth, self._spec.reference_keypoints, self._selection)
         keypoints = self._described(grey, candidates.take(kept))
         return ExaminedReference(keypoints, views[kept] > 0, fitted, grey, background, package)
@@ -160,10 +160,6 @@ class KeypointExtractor:
         bits = describe(grey, keypoints.xy, keypoints.octaves, keypoints.angles, self._spec.scale_factor)
         return replace(keypoints, descriptors=bits)
 
-    def _sizes(self, keypoints: Keypoints) -> FloatArray:
-        """(N,) float32: of a pixel of each keypoint's octave, px."""
-        return np.asarray(np.float32(self._spec.scale_factor) ** keypoints.octaves.astype(np.float32), np.float32)
-
     def _orb(self, count: int) -> cv2.ORB:
         spec = self._spec
         return cv2.ORB.create(
@@ -182,7 +178,7 @@ class KeypointExtractor:
             drawn, matrix = draw_view(grey, view)
             seen = self._detect(drawn, options.view_keypoints)
             if len(seen):
-                reach = options.place_tolerance * np.maximum(1, self._sizes(candidates) * view.scale)
+                reach = options.place_tolerance * np.maximum(1, candidates.sizes(self._spec.scale_factor) * view.scale)
                 views += found_again(candidates, seen, matrix, reach, options.descriptor_tolerance)
         return views
 

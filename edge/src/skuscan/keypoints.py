@@ -66,6 +66,10 @@ class Keypoints:
         """(N, 160) float32: the descriptors' bits as -1 and 1, whose products give Hamming distances."""
         return np.unpackbits(self.descriptors, axis=1).astype(np.float32) * 2 - 1
 
+    def sizes(self, scale_factor: float) -> FloatArray:
+        """(N,) float32: of a pixel of each keypoint's octave, px of the frame."""
+        return np.asarray(np.float32(scale_factor) ** self.octaves.astype(np.float32), np.float32)
+
     def take(self, rows: Rows) -> "Keypoints":
         """The keypoints of some rows, in their order."""
         return Keypoints(

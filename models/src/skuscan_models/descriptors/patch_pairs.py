@@ -114,7 +114,7 @@ class _Seen:
     def __init__(self, picture: Picture, spec: KeypointSpec) -> None:
         grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
         self.keypoints = found = KeypointExtractor(spec).locate(grey, spec.query_keypoints)
-        self.sizes = np.float32(spec.scale_factor) ** found.octaves.astype(np.float32)
+        self.sizes = found.sizes(spec.scale_factor)
         self.places = np.column_stack([found.xy, self.sizes]).astype(np.float32)
         self.patches = cut_patches(grey, found.xy, found.octaves, found.angles, spec.scale_factor)
 
