@@ -20,6 +20,7 @@ from sqlalchemy import delete, insert, select
 
 from skuscan import appearance, keypoints
 from skuscan.catalogue import Catalogue
+from skuscan.embedding import quantize
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.quality import ReferenceQuality
 from skuscan_server.builder.publish import Published
@@ -155,11 +156,11 @@ def _pictures(numbers: Iterable[int], look: int) -> list[bytes]:
 def _feature(picture_sha256: bytes, feature_space: bytes) -> dict[str, Any]:
     """Drawn from the picture and the feature space, so another model has other features."""
     rng = np.random.default_rng([*picture_sha256[:8], *feature_space[:8]])
-    vector = rng.normal(size=256)
+    vectors = rng.normal(size=(2, 256)).astype(np.float32)
     return {
         "picture_sha256": picture_sha256,
         "feature_space": feature_space,
-        "embedding": np.rint(vector * (127 / np.abs(vector).max())).astype(np.int8).tobytes(),
+        "embedding": quantize(vectors).tobytes(),
         "keypoints": keypoints.pack(random_keypoints(rng, KEYPOINTS, *FRAME)),
         "appearance": appearance.pack(random_appearance(rng, (0, 0, *FRAME))),
         "quality": QUALITY,

@@ -29,10 +29,11 @@ from PIL import Image
 from benchmarks.store_size import annoy_of, manifest_of, parts, segment_of
 from skuscan.bench import bench
 from skuscan.bundle.records import KINDS, key_of, reference_id
+from skuscan.catalogue import stored_vectors
 from skuscan.embedding import dequantize, quantize, unit
 from skuscan.features import FeatureExtractor
 from skuscan.keypoints import pack, unpack
-from skuscan.model import BACKBONE_FILE, HEAD_FILE, Model
+from skuscan.model import BACKBONE_FILE, EMBEDDING_SIZE, HEAD_FILE, Model
 from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.proto.catalogue_pb2 import Product, RecordKind, Reference
 from skuscan.recognition import RecognizerOptions
@@ -185,15 +186,16 @@ def _records(references: int) -> dict[tuple[RecordKind, str], bytes]:
     rng, state = np.random.default_rng(0), {}
     for number in range(references):
         drawn = features[number % len(features)]
-        vector, keypoints = dequantize(np.frombuffer(drawn.embedding, np.int8)), drawn.keypoints
+        vectors, keypoints = dequantize(stored_vectors([drawn.embedding])[0]), drawn.keypoints
         if number >= len(features):
-            vector = unit(vector + unit(rng.normal(size=vector.shape).astype(np.float32)) * np.float32(DISTURBANCE))
+            noise = unit(rng.normal(size=EMBEDDING_SIZE).astype(np.float32))
+            vectors = unit(vectors + noise * np.float32(DISTURBANCE))
             keypoints = _disturbed(features[int(rng.integers(len(features)))].keypoints, rng)
         sku = f"sku-{number:06d}"
         reference = Reference(
             sku=sku,
             reference_id=reference_id(b"%d" % number),
-            embedding=quantize(vector).tobytes(),
+            embedding=quantize(vectors).tobytes(),
             keypoints=keypoints,
             appearance=drawn.appearance,
         )

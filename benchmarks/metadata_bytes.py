@@ -46,7 +46,7 @@ def manifest(generation: int, deltas: int) -> bytes:
         base_segments=segments[:24],
         delta_segments=segments[24:],
         state_digest=bytes(range(32)),
-        probes=[Probe(picture=ref(100 + n), sku=f"sku-{n:06}", embedding=bytes(range(256))) for n in range(8)],
+        probes=[Probe(picture=ref(100 + n), sku=f"sku-{n:06}", embedding=bytes(range(256)) * 2) for n in range(8)],
         rollout_percent=100,
     ).SerializeToString()
 

@@ -78,7 +78,7 @@ class Bench:
         self._options = VerificationOptions()
 
     def enrol(self, rgb: Picture) -> tuple[Vector, Keypoints, ReferenceQuality]:
-        """What is stored of a catalogue picture, and its quality."""
+        """What is stored of a catalogue picture, both its vectors (2, 256) first, and its quality."""
         examined = self._extractor.examine(rgb)
         quality = measure(rgb.shape[1], rgb.shape[0], examined)
         return self._embedder.embed_reference(rgb), examined.keypoints, quality
@@ -87,11 +87,11 @@ class Bench:
         """What a device makes of a photo."""
         return self._embedder.embed(rgb), self._extractor.query(rgb)
 
-    def fit(self, scan: tuple[Vector, Keypoints], vector: Vector, keypoints: Keypoints) -> float:
+    def fit(self, scan: tuple[Vector, Keypoints], both: Vector, keypoints: Keypoints) -> float:
         """How well a reference fits a scan."""
         inliers = verify(scan[1], keypoints, self._options).inliers
         counted = inliers if inliers >= FEWEST_INLIERS else 0
-        return float(scan[0] @ vector) + INLIER_WEIGHT * math.log1p(counted)
+        return float((both @ scan[0]).max()) + INLIER_WEIGHT * math.log1p(counted)
 
 
 def main() -> int:
@@ -162,13 +162,13 @@ def _on_white(rgb: Picture, share: float) -> Picture:
 def _outcomes(pictures: Sequence[Picture]) -> list[Outcome]:
     bench = Bench()
     intact = [bench.enrol(rgb) for rgb in pictures]
-    vectors = np.stack([vector for vector, _, _ in intact])
+    vectors = np.stack([both for both, _, _ in intact])
     outcomes: list[Outcome] = []
     for number, rgb in enumerate(pictures):
         scans = []
         for view in range(VIEWS):
             scan = bench.scan(field_view(rgb, np.random.default_rng((SEED, number, view)), USUAL))
-            similarity = vectors @ scan[0]
+            similarity = (vectors @ scan[0]).max(axis=1)
             similarity[number] = -np.inf
             rivals = np.argsort(-similarity)[:RIVALS]
             scans.append(Scan(*scan, max(bench.fit(scan, *intact[rival][:2]) for rival in rivals)))
@@ -176,8 +176,8 @@ def _outcomes(pictures: Sequence[Picture]) -> list[Outcome]:
             spoiled = spoil(rgb)
             if spoiled is None or (number % 2 and fault != INTACT):  # every other one is enough
                 continue
-            vector, keypoints, quality = bench.enrol(spoiled)
-            fits = [bench.fit((scan.vector, scan.keypoints), vector, keypoints) > scan.rival for scan in scans]
+            both, keypoints, quality = bench.enrol(spoiled)
+            fits = [bench.fit((scan.vector, scan.keypoints), both, keypoints) > scan.rival for scan in scans]
             outcomes.append(Outcome(fault, quality, float(np.mean(fits))))
     return outcomes
 

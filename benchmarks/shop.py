@@ -90,7 +90,7 @@ class Shop:
         rng, records = np.random.default_rng(self._number), {}
         for number in numbers:
             sku = f"sku-{number:06d}"
-            embedding = rng.integers(-127, 128, 256, dtype=np.int8).tobytes()
+            embedding = rng.integers(-127, 128, 512, dtype=np.int8).tobytes()
             reference = Reference(
                 sku=sku,
                 reference_id=reference_id(b"%d" % number),

@@ -1,6 +1,6 @@
 """How much disk and memory a device's store takes: `python benchmarks/store_size.py [--references 10000]`.
 
-Fake references of the wire's usual size: 256 bytes of embedding, 3.8 kB of keypoints and appearance that do not
+Fake references of the wire's usual size: 512 bytes of embedding, 3.8 kB of keypoints and appearance that do not
 compress, and an Annoy file over them where Annoy is installed. Memory is measured in child processes that do one thing
 each; their floor is the same imports and nothing else.
 """
@@ -22,6 +22,7 @@ from skuscan.bundle.manifest import serialize_manifest
 from skuscan.bundle.records import KINDS, key_of, reference_id
 from skuscan.bundle.segment import cut_by_range, segment_ref, write_segment
 from skuscan.bundle.state import state_digest
+from skuscan.catalogue import stored_vectors
 from skuscan.model import Head, feature_space, file_ref
 from skuscan.proto.bundle_pb2 import AnnoyRef, Calibration, Manifest, ModelArtifact, SegmentRef
 from skuscan.proto.catalogue_pb2 import AttributeValue, Money, Product, RecordKind, Reference
@@ -108,7 +109,7 @@ def child(store: Store, task: str, *files: Path) -> float:
 def records(numbers: range, price: int) -> Iterator[tuple[tuple[RecordKind, str], bytes]]:
     for i in numbers:
         rng, sku = np.random.default_rng([i, price]), f"sku-{i:08}"
-        embedding = rng.integers(-127, 128, 256, dtype=np.int8).tobytes()
+        embedding = rng.integers(-127, 128, 512, dtype=np.int8).tobytes()
         keypoints = rng.bytes(KEYPOINT_BYTES)
         attributes = {"price": AttributeValue(money=Money(currency="EUR", minor_units=price))}
         for kind, message in (
@@ -144,10 +145,10 @@ def annoy_of(store: Store, state: dict[tuple[RecordKind, str], bytes], folder: P
     if not annoy_installed():
         return None
     keys = sorted(key for kind, key in state if kind == REFERENCE)
-    rows = [np.frombuffer(Reference.FromString(state[REFERENCE, key]).embedding, np.int8) for key in keys]
-    partial(build_annoy, trees=TREES, seed=SEED)(np.stack(rows), folder / "annoy")
+    rows = stored_vectors([Reference.FromString(state[REFERENCE, key]).embedding for key in keys])
+    partial(build_annoy, trees=TREES, seed=SEED)(rows, folder / "annoy")
     ref = store.blobs.put((folder / "annoy").read_bytes())
-    return AnnoyRef(file=ref, trees=TREES, items=len(rows), seed=SEED)
+    return AnnoyRef(file=ref, trees=TREES, references=len(rows), seed=SEED)
 
 
 def manifest_of(

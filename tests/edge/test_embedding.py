@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan.embedding import REFERENCE_FILL, Embedder, apply_head, dequantize, quantize
+from skuscan.embedding import Embedder, apply_head, dequantize, quantize
 from skuscan.errors import ModelError
-from skuscan.model import EMBEDDING_SIZE, Head, Model
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS, Head, Model
 from skuscan.picture import letterbox
 from skuscan.proto.bundle_pb2 import ModelArtifact, PreprocessSpec
 from skuscan.runtime import Runtime, RuntimeOptions
@@ -66,9 +66,12 @@ def test_a_picture_that_fills_the_square_already_embeds_as_its_letterbox(embedde
     np.testing.assert_array_equal(embedder.embed(package(4)), embedder.embed(square))
 
 
-def test_a_reference_embeds_with_a_margin_around_it(embedder: Embedder) -> None:
-    square = letterbox(package(4), 224, 255, REFERENCE_FILL)
-    np.testing.assert_array_equal(embedder.embed_reference(package(4)), embedder.embed(square))
+def test_a_reference_embeds_large_and_small(embedder: Embedder) -> None:
+    squares = [letterbox(package(4), 224, 255, fill) for fill in REFERENCE_FILLS]
+    large, small = embedder.embed_reference(package(4))
+    np.testing.assert_array_equal([large, small], [embedder.embed(square) for square in squares])
+    np.testing.assert_array_equal(large, embedder.embed(package(4)))  # as a scan shows it
+    assert large @ small < 0.95
 
 
 @pytest.mark.parametrize("rgb", [np.zeros((1, 1, 3), np.uint8), np.full((3, 900, 3), 255, np.uint8)])
@@ -121,6 +124,12 @@ def test_int8_vectors_keep_their_direction(seed: int, exponent: int, zeros: floa
     assert np.abs(rows.astype(int)).max() == 127
     steps = vector.astype(np.float64) / np.abs(vector).max() * 127
     assert np.abs(rows - steps).max() <= 0.5 + 1e-4
+
+
+def test_each_of_several_vectors_fills_its_own_range() -> None:
+    vectors = np.random.default_rng(1).normal(size=(2, EMBEDDING_SIZE)).astype(np.float32)
+    vectors[1] *= 1e-3
+    np.testing.assert_array_equal(quantize(vectors), [quantize(vector) for vector in vectors])
 
 
 def test_an_int8_embedding_is_nearly_the_embedding(embedder: Embedder) -> None:

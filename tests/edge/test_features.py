@@ -54,7 +54,7 @@ def test_a_plain_picture_has_features_without_keypoints(extractor: FeatureExtrac
     got = extractor.extract(np.full((50, 50, 3), 128, np.uint8))
     assert (got.quality.keypoints, got.quality.blur) == (0, 1.0)
     assert len(unpack(got.keypoints)) == 0
-    assert len(got.embedding) == 256
+    assert len(got.embedding) == 512
 
 
 def test_a_damaged_picture_is_refused(extractor: FeatureExtractor) -> None:

@@ -1,4 +1,7 @@
-"""Search: exact, by Annoy and layered give one answer; withdrawn rows and repeated SKUs cost none of it."""
+"""Search: exact, by Annoy and layered give one answer; withdrawn rows and repeated SKUs cost none of it.
+
+Vectors are (N, 256); rows, of two vectors each, are (N, 2, 256).
+"""
 
 import builtins
 from collections.abc import Sequence
@@ -32,19 +35,24 @@ COSINE_TOLERANCE = 1e-6  # float64 against whole numbers in float32
 GRID_TOLERANCE = 2e-4  # the query as it was against the query on its grid
 
 
-def clustered_rows(count: int, seed: int = 0, per_cluster: int = 10) -> np.ndarray:
+def clustered(count: int, seed: int = 0, per_cluster: int = 10) -> np.ndarray:
     """(count, 256) int8 in clusters, as near-duplicate products lie."""
     rng = np.random.default_rng(seed)
     centres = np.repeat(rng.normal(size=(-(-count // per_cluster), 256)), per_cluster, axis=0)[:count]
     vectors = centres + 0.6 * rng.normal(size=centres.shape)
-    rows: np.ndarray = np.rint(vectors * (127 / np.abs(vectors).max(axis=1, keepdims=True))).astype(np.int8)
-    return rows
+    whole: np.ndarray = np.rint(vectors * (127 / np.abs(vectors).max(axis=1, keepdims=True))).astype(np.int8)
+    return whole
 
 
-def near(rows: np.ndarray, row: int, seed: int = 0) -> np.ndarray:
-    """A unit vector not far from a row."""
+def rows_of(vectors: np.ndarray) -> np.ndarray:
+    """(N, 2, 256): vectors as those of large pictures, each with one of a small picture that is like none of them."""
+    return np.stack([vectors, clustered(len(vectors), seed=10_000, per_cluster=1)], axis=1)
+
+
+def near(vectors: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
+    """A unit vector not far from one of the vectors."""
     noise = np.random.default_rng(seed).normal(size=256) / 16
-    return unit((dequantize(rows[row]) + 0.5 * noise).astype(np.float32))
+    return unit((dequantize(vectors[number]) + 0.5 * noise).astype(np.float32))
 
 
 @dataclass
@@ -53,7 +61,7 @@ class RowCatalogue:
 
     base_embeddings: np.ndarray
     skus: Sequence[str]
-    delta_embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 256), np.int8))
+    delta_embeddings: np.ndarray = field(default_factory=lambda: np.empty((0, 2, 256), np.int8))
     withdrawn_rows: Sequence[int] = ()
     annoy_file: Path | None = None
 
@@ -72,15 +80,15 @@ def open_index(catalogue: RowCatalogue) -> LayeredIndex:
 
 
 @pytest.fixture(scope="module")
-def rows_5000() -> np.ndarray:
-    return clustered_rows(5000)
+def vectors_5000() -> np.ndarray:
+    return clustered(5000)
 
 
 @pytest.fixture(scope="module")
-def annoy_5000(rows_5000: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def annoy_5000(vectors_5000: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("annoy")
     path = tmp_path_factory.mktemp("annoy") / "base.annoy"
-    build_annoy(rows_5000, path, TREES, seed=1)
+    build_annoy(vectors_5000, path, TREES, seed=1)
     return path
 
 
@@ -88,7 +96,7 @@ def annoy_5000(rows_5000: np.ndarray, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_similarity_is_the_cosine_of_the_int8_row() -> None:
-    rows = clustered_rows(300)
+    rows = clustered(300)
     vector = near(rows, 17)
     query = Query.of(vector)
     found, similarities = ExactIndex(rows).nearest(query, 300)
@@ -101,9 +109,9 @@ def test_similarity_is_the_cosine_of_the_int8_row() -> None:
 @pytest.mark.guarantee("G23")
 @pytest.mark.parametrize("block", [1, 7, 256, 100_000])
 def test_the_block_size_changes_no_bit(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows, vector = clustered_rows(500), near(clustered_rows(500), 3)
+    rows, vector = clustered(500), near(clustered(500), 3)
     expected = ExactIndex(rows).nearest(Query.of(vector), 50)
-    monkeypatch.setattr(index, "BLOCK_ROWS", block)
+    monkeypatch.setattr(index, "BLOCK_VECTORS", block)
     got = ExactIndex(rows).nearest(Query.of(vector), 50)
     assert [part.tobytes() for part in got] == [part.tobytes() for part in expected]
 
@@ -120,7 +128,7 @@ def test_a_query_keeps_every_dot_product_exact(seed: int, extreme: bool) -> None
 
 
 def test_rows_are_read_from_a_memory_map_and_never_copied_whole(tmp_path: Path) -> None:
-    rows = clustered_rows(1000)
+    rows = clustered(1000)
     (tmp_path / "rows").write_bytes(rows.tobytes())
     mapped = np.memmap(tmp_path / "rows", np.int8, "r", shape=rows.shape)
     vector = Query.of(near(rows, 5))
@@ -128,14 +136,14 @@ def test_rows_are_read_from_a_memory_map_and_never_copied_whole(tmp_path: Path) 
 
 
 def test_equal_rows_come_in_their_order() -> None:
-    rows = np.repeat(clustered_rows(1), 20, axis=0)
+    rows = np.repeat(clustered(1), 20, axis=0)
     found, similarities = ExactIndex(rows).nearest(Query.of(near(rows, 0)), 7)
     assert found.tolist() == list(range(7))
     assert len(set(similarities.tolist())) == 1
 
 
 def test_a_row_and_a_query_of_zeros_have_similarity_zero() -> None:
-    rows = clustered_rows(3)
+    rows = clustered(3)
     rows[1] = 0
     assert ExactIndex(rows).nearest(Query.of(near(rows, 0)), 3)[1].tolist().count(0.0) == 1
     assert ExactIndex(rows).nearest(Query.of(np.zeros(256, np.float32)), 3)[1].tolist() == [0.0, 0.0, 0.0]
@@ -145,11 +153,11 @@ def test_a_row_and_a_query_of_zeros_have_similarity_zero() -> None:
 
 
 def test_annoy_finds_nearly_what_the_exact_search_finds_and_scores_it_alike(
-    rows_5000: np.ndarray, annoy_5000: Path
+    vectors_5000: np.ndarray, annoy_5000: Path
 ) -> None:
-    forest, exact, found = AnnoyIndex(annoy_5000, rows_5000), ExactIndex(rows_5000), 0
+    forest, exact, found = AnnoyIndex(annoy_5000, vectors_5000), ExactIndex(vectors_5000), 0
     for seed in range(50):
-        query = Query.of(near(rows_5000, seed * 97, seed))
+        query = Query.of(near(vectors_5000, seed * 97, seed))
         truth = dict(zip(*(part.tolist() for part in exact.nearest(query, 20)), strict=True))
         got = dict(zip(*(part.tolist() for part in forest.nearest(query, 20)), strict=True))
         found += len(truth.keys() & got.keys())
@@ -160,7 +168,7 @@ def test_annoy_finds_nearly_what_the_exact_search_finds_and_scores_it_alike(
 
 def test_an_annoy_file_is_the_same_bytes_when_built_again(tmp_path: Path) -> None:
     pytest.importorskip("annoy")
-    rows = clustered_rows(500)
+    rows = clustered(500)
     for name, seed in (("a", 7), ("b", 7), ("c", 8)):
         build_annoy(rows, tmp_path / name, trees=10, seed=seed)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -168,23 +176,24 @@ def test_an_annoy_file_is_the_same_bytes_when_built_again(tmp_path: Path) -> Non
 
 
 def test_an_annoy_file_of_other_rows_or_of_a_wrong_size_is_refused(
-    rows_5000: np.ndarray, annoy_5000: Path, tmp_path: Path
+    vectors_5000: np.ndarray, annoy_5000: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(StoreError, match="5000 items for 4999 rows"):
-        AnnoyIndex(annoy_5000, rows_5000[:-1])
+    with pytest.raises(StoreError, match="5000 items for 4998 vectors"):
+        AnnoyIndex(annoy_5000, vectors_5000[:-2])
     whole = annoy_5000.read_bytes()
     for size in (0, 1, ANNOY_NODE_BYTES - 1, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:size])
         with pytest.raises(StoreError, match=f"whole nodes of 1036 bytes; received .*cut: {size} bytes"):
-            AnnoyIndex(tmp_path / "cut", rows_5000)
+            AnnoyIndex(tmp_path / "cut", vectors_5000)
     with pytest.raises(StoreError, match="missing: 0 bytes"):
-        AnnoyIndex(tmp_path / "missing", rows_5000)
+        AnnoyIndex(tmp_path / "missing", vectors_5000)
 
 
 def test_without_annoy_the_exact_search_takes_over_and_says_so(
-    rows_5000: np.ndarray, annoy_5000: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    vectors_5000: np.ndarray, annoy_5000: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    catalogue = RowCatalogue(rows_5000, [f"{i:05}" for i in range(5000)], annoy_file=annoy_5000)
+    rows = vectors_5000.reshape(-1, 2, 256)
+    catalogue = RowCatalogue(rows, [f"{i:05}" for i in range(2500)], annoy_file=annoy_5000)
     assert open_index(catalogue).name == "annoy"
     importer = builtins.__import__
 
@@ -196,9 +205,9 @@ def test_without_annoy_the_exact_search_takes_over_and_says_so(
     monkeypatch.setattr(builtins, "__import__", without_annoy)
     layered = open_index(catalogue)
     assert layered.name == "exact"
-    assert layered.search(near(rows_5000, 42), 1)[0].sku == "00042"
+    assert layered.search(near(vectors_5000, 42), 1)[0].sku == "00021"
     with pytest.raises(ConfigError, match=r"pip install skuscan\[annoy\]"):
-        build_annoy(rows_5000, tmp_path / "base.annoy", TREES, seed=1)
+        build_annoy(vectors_5000, tmp_path / "base.annoy", TREES, seed=1)
 
 
 # --- layered
@@ -207,9 +216,9 @@ def test_without_annoy_the_exact_search_takes_over_and_says_so(
 def brute_force(catalogue: RowCatalogue, vector: np.ndarray, skus: int) -> list[Neighbour]:
     """What the search must find, said as plainly as possible."""
     rows = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
-    found, similarities = ExactIndex(rows).nearest(Query.of(vector), max(1, len(rows)))
+    found, similarities = ExactIndex(rows.reshape(-1, 256)).nearest(Query.of(vector), max(1, 2 * len(rows)))
     best: dict[str, Neighbour] = {}
-    for row, similarity in zip(found.tolist(), similarities.tolist(), strict=True):
+    for row, similarity in zip((found // 2).tolist(), similarities.tolist(), strict=True):
         if row not in catalogue.withdrawn_rows:
             best.setdefault(catalogue.skus[row], Neighbour(catalogue.skus[row], row, similarity))
     nearest = sorted(best.values(), key=lambda n: (-n.similarity, n.sku))[:skus]
@@ -217,11 +226,13 @@ def brute_force(catalogue: RowCatalogue, vector: np.ndarray, skus: int) -> list[
 
 
 def of_all_references(catalogue: RowCatalogue, vector: np.ndarray, nearest: Neighbour) -> Neighbour:
-    """The mean of the best cosine and the cosine of the common direction."""
+    """With several references: the mean of the best cosine and that of the large pictures' common direction."""
     rows = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
     live = [r for r, sku in enumerate(catalogue.skus) if sku == nearest.sku and r not in catalogue.withdrawn_rows]
+    if len(live) == 1:
+        return nearest
     steps = Query.of(vector).steps
-    common = float(unit(dequantize(rows[live]).astype(np.float64).sum(axis=0)) @ unit(steps))
+    common = float(unit(dequantize(rows[live, 0]).astype(np.float64).sum(axis=0)) @ unit(steps))
     return replace(nearest, similarity=(nearest.similarity + common) / 2)
 
 
@@ -239,7 +250,8 @@ def catalogues(draw: st.DrawFn) -> RowCatalogue:
     """Few SKUs with many references or many with few, equal rows, and any rows withdrawn; layers in key order."""
     base, delta = draw(st.integers(0, 150)), draw(st.integers(0, 30))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    rows = clustered_rows(base + delta, int(rng.integers(100)), per_cluster=draw(st.sampled_from([1, 5, 200])))
+    vectors = clustered(2 * (base + delta), int(rng.integers(100)), per_cluster=draw(st.sampled_from([1, 5, 200])))
+    rows = vectors.reshape(-1, 2, 256)[:, :: draw(st.sampled_from([1, -1]))]
     if draw(st.booleans()):
         rows = rows[np.arange(base + delta) // 4 * 4]
     names = [f"{name:03}" for name in rng.integers(0, draw(st.sampled_from([1, 3, 40, 500])), base + delta)]
@@ -253,7 +265,8 @@ def test_layers_give_what_one_exact_search_over_the_merged_state_gives(
     tmp_path_factory: pytest.TempPathFactory, catalogue: RowCatalogue, skus: int, seed: int
 ) -> None:
     everything = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
-    vector = near(everything, seed % len(everything), seed) if len(everything) else np.full(256, 1 / 16, np.float32)
+    vectors = everything.reshape(-1, 256)
+    vector = near(vectors, seed % len(vectors), seed) if len(vectors) else np.full(256, 1 / 16, np.float32)
     expected = brute_force(catalogue, vector, skus)
     exactly = open_index(catalogue).search(vector, skus)
     assert_alike(exactly, expected)
@@ -275,9 +288,9 @@ def index_by_annoy_is_possible() -> bool:
 
 def test_several_references_of_a_product_count_together() -> None:
     """One side that is a little nearer loses to a product all of whose references are near."""
-    rows = clustered_rows(3)
+    rows = rows_of(clustered(3))
     rows[1] = rows[0]
-    vector = near(rows, 0)
+    vector = near(rows[:, 0], 0)
     skus = ["both", "both", "other"]
     got = {n.sku: n for n in open_index(RowCatalogue(rows, skus)).search(vector, 2)}
     alone = {n.sku: n for n in open_index(RowCatalogue(rows[1:], skus[1:])).search(vector, 2)}
@@ -290,9 +303,9 @@ def test_several_references_of_a_product_count_together() -> None:
 
 
 def test_a_product_is_judged_by_its_live_references_in_both_layers() -> None:
-    rows = clustered_rows(4)
+    rows = rows_of(clustered(4))
     catalogue = RowCatalogue(rows[:3], ["a", "b", "b", "b"], rows[3:], withdrawn_rows=[1])
-    vector = near(rows, 1)
+    vector = near(rows[:, 0], 1)
     index = open_index(catalogue)
     plain = open_index(RowCatalogue(rows[2:], ["b", "b"]))
     expected = plain.search(vector, 1)[0].similarity
@@ -301,10 +314,23 @@ def test_a_product_is_judged_by_its_live_references_in_both_layers() -> None:
         assert index.judge(vector, row).sku == "b"
 
 
-def test_withdrawn_rows_leave_the_list_full(rows_5000: np.ndarray, annoy_5000: Path) -> None:
-    skus = [f"{i:05}" for i in range(5000)]
-    catalogue = RowCatalogue(rows_5000, skus, annoy_file=annoy_5000)
-    vector = near(rows_5000, 100)
+def test_a_reference_is_as_like_a_scan_as_its_liker_vector(vectors_5000: np.ndarray, annoy_5000: Path) -> None:
+    """The large picture's or the small one's, whichever of them the index proposed."""
+    rows, skus = vectors_5000.reshape(-1, 2, 256), [f"{i:05}" for i in range(2500)]
+    for catalogue in (RowCatalogue(rows, skus), RowCatalogue(rows, skus, annoy_file=annoy_5000)):
+        layered = open_index(catalogue)
+        for number in (40, 41):
+            vector = near(vectors_5000, number)
+            best = max(float(dequantize(one) @ vector) for one in rows[20])
+            for found in (layered.search(vector, 1)[0], layered.judge(vector, 20)):
+                assert (found.sku, found.row) == ("00020", 20)
+                assert found.similarity == pytest.approx(best, abs=GRID_TOLERANCE)
+
+
+def test_withdrawn_rows_leave_the_list_full(vectors_5000: np.ndarray, annoy_5000: Path) -> None:
+    skus = [f"{i:05}" for i in range(2500)]
+    catalogue = RowCatalogue(vectors_5000.reshape(-1, 2, 256), skus, annoy_file=annoy_5000)
+    vector = near(vectors_5000, 100)
     nearest = [n.row for n in open_index(catalogue).search(vector, 200)]
     catalogue.withdrawn_rows = nearest
     after = open_index(catalogue).search(vector, 20)
@@ -313,24 +339,24 @@ def test_withdrawn_rows_leave_the_list_full(rows_5000: np.ndarray, annoy_5000: P
 
 
 def test_many_references_of_one_product_leave_the_list_full() -> None:
-    rows = clustered_rows(1000, per_cluster=500)
+    vectors = clustered(1000, per_cluster=500)
     skus = ["one"] * 500 + [f"other-{i}" for i in range(500)]
-    got = open_index(RowCatalogue(rows, skus)).search(near(rows, 3), 20)
+    got = open_index(RowCatalogue(rows_of(vectors), skus)).search(near(vectors, 3), 20)
     assert got[0].sku == "one"
     assert len({n.sku for n in got}) == 20
 
 
 def test_an_empty_catalogue_gives_an_empty_list() -> None:
-    empty = np.empty((0, 256), np.int8)
+    empty = np.empty((0, 2, 256), np.int8)
     layered = open_index(RowCatalogue(empty, []))
     assert layered.search(np.full(256, 1 / 16, np.float32), 10) == []
     assert layered.name == "exact"
 
 
 def test_a_delta_alone_is_searched() -> None:
-    rows = clustered_rows(30)
-    catalogue = RowCatalogue(np.empty((0, 256), np.int8), [f"{i:02}" for i in range(30)], rows)
-    assert open_index(catalogue).search(near(rows, 12), 3)[0] == SimpleNeighbour("12", 12)
+    vectors = clustered(30)
+    catalogue = RowCatalogue(np.empty((0, 2, 256), np.int8), [f"{i:02}" for i in range(30)], rows_of(vectors))
+    assert open_index(catalogue).search(near(vectors, 12), 3)[0] == SimpleNeighbour("12", 12)
 
 
 @given(st.lists(st.integers(0, 5), max_size=20), st.integers(0, 25))

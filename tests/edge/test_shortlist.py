@@ -31,7 +31,7 @@ def reference(number: int, sku: str = "", printed: int | None = None) -> Referen
     return Reference(
         sku=sku or f"sku-{number:03}",
         reference_id=f"{number:016x}",
-        embedding=quantize(direction(number)).tobytes(),
+        embedding=quantize(direction(number)).tobytes() * 2,
         keypoints=pack(keypoints(number if printed is None else printed)),
     )
 

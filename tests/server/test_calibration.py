@@ -155,7 +155,8 @@ def _answer(decider: Decider, measured: list[Measured]) -> str:
 def test_products_of_a_published_pair_look_alike(released_model: Model, pairs: tuple[Pair, ...]) -> None:
     blank = pack(Keypoints.empty())
     references = [
-        Reference(sku=sku, reference_id=f"{0:016x}", embedding=bytes(EMBEDDING_SIZE), keypoints=blank) for sku in "ab"
+        Reference(sku=sku, reference_id=f"{0:016x}", embedding=bytes(2 * EMBEDDING_SIZE), keypoints=blank)
+        for sku in "ab"
     ]
     catalogue = MemoryCatalogue(released_model, references, pairs=pairs)
     for row, other in ((0, "b"), (1, "a")):

@@ -24,7 +24,7 @@ def recipe(config: ServerConfig) -> Recipe:
 def test_a_picture_becomes_features_and_a_small_display_picture(recipe: Recipe, make_picture: Any) -> None:
     result = compute(make_picture(1), recipe)
     assert isinstance(result, Computed)
-    assert len(result.embedding) == 256
+    assert len(result.embedding) == 512
     with Image.open(io.BytesIO(result.display)) as display:
         assert (display.format, max(display.size)) == ("WEBP", 120)
 

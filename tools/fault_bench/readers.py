@@ -68,7 +68,7 @@ def _appearance() -> bytes:
 
 
 def _records(kind: RecordKind) -> list[bytes]:
-    embedding = np.random.default_rng(2).integers(-127, 128, 256, np.int8).tobytes()
+    embedding = np.random.default_rng(2).integers(-127, 128, 512, np.int8).tobytes()
     price = {"price": AttributeValue(money=Money(currency="EUR", minor_units=249)), "bio": AttributeValue(flag=True)}
     display = FileRef(sha256=bytes(32), length=9_000)
     made: dict[RecordKind, list[Any]] = {

@@ -12,6 +12,7 @@ from skuscan.bundle.manifest import serialize_manifest
 from skuscan.bundle.records import key_of, reference_id
 from skuscan.bundle.segment import segment_ref, write_segment
 from skuscan.bundle.state import state_digest
+from skuscan.catalogue import stored_vectors
 from skuscan.model import Head, feature_space
 from skuscan.proto.bundle_pb2 import AnnoyRef, Calibration, Manifest, ModelArtifact, PreprocessSpec, SegmentRef
 from skuscan.proto.catalogue_pb2 import (
@@ -53,7 +54,7 @@ def product(sku: str, price: int, display: FileRef | None) -> bytes:
 
 def reference(sku: str) -> bytes:
     rng = np.random.default_rng([*sku.encode()])
-    embedding = rng.integers(-127, 128, 256, dtype=np.int8).tobytes()
+    embedding = rng.integers(-127, 128, 512, dtype=np.int8).tobytes()
     return Reference(
         sku=sku, reference_id=reference_id(sku.encode()), embedding=embedding, keypoints=rng.bytes(4_000)
     ).SerializeToString()
@@ -168,7 +169,7 @@ class Site:
     def _annoy(self) -> AnnoyRef:
         ordered = sorted(key for kind, key in self.state if kind == RECORD_KIND_REFERENCE)
         records = [Reference.FromString(self.state[RECORD_KIND_REFERENCE, key]) for key in ordered]
-        rows = np.stack([np.frombuffer(record.embedding, np.int8) for record in records])
+        rows = stored_vectors([record.embedding for record in records])
         path = self.folder / "index.annoy"
         build_annoy(rows, path, trees=2, seed=7)
-        return AnnoyRef(file=self.blobs.put(path.read_bytes()), trees=2, seed=7, items=len(rows))
+        return AnnoyRef(file=self.blobs.put(path.read_bytes()), trees=2, seed=7, references=len(rows))

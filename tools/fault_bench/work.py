@@ -69,7 +69,7 @@ class DrawnFeatures(Executor):
         if function.__name__ == "compute":
             picture, recipe = arguments
             rng = np.random.default_rng([*hashlib.sha256(picture + recipe.model_folder.encode()).digest()])
-            embedding = rng.integers(-127, 128, 256, dtype=np.int8).tobytes()
+            embedding = rng.integers(-127, 128, 512, dtype=np.int8).tobytes()
             display = b"RIFF" + hashlib.sha256(picture).digest()
             done.set_result(Computed(embedding, rng.bytes(KEYPOINT_BYTES), b"", QUALITY, display))
         else:

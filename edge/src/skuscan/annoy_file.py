@@ -18,12 +18,12 @@ def annoy_installed() -> bool:
 
 
 def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -> None:
-    """Write an Annoy file whose item i is row i.
+    """Write an Annoy file whose item i is vector i.
 
     The same rows, trees and seed give the same bytes on one machine. The caller makes the file durable.
 
     Args:
-        rows: (N, 256) int8.
+        rows: (N, 2, 256) int8: the vectors of row i are items 2 i and 2 i + 1.
         path: Where to write; not a file that somebody has mapped.
         trees: More trees find more and take more bytes.
         seed: 0 to 2^32 - 1.
@@ -35,9 +35,10 @@ def build_annoy(rows: npt.NDArray[np.int8], path: Path, trees: int, seed: int) -
         import annoy
     except ImportError as error:
         raise ConfigError("Annoy builds an Annoy file", "it is not installed", "pip install skuscan[annoy]") from error
-    forest: Any = annoy.AnnoyIndex(rows.shape[1], ANNOY_METRIC)
+    vectors = rows.reshape(-1, rows.shape[-1])
+    forest: Any = annoy.AnnoyIndex(vectors.shape[1], ANNOY_METRIC)
     forest.set_seed(seed)
-    for item, row in enumerate(rows):
-        forest.add_item(item, row.tolist())
+    for item, vector in enumerate(vectors):
+        forest.add_item(item, vector.tolist())
     forest.build(trees, n_jobs=1)
     forest.save(str(path))

@@ -5,7 +5,7 @@ hand: the server, which calibrates on them, and tests. References are numbered b
 key order, rows B .. B+D-1 the delta in key order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from skuscan.errors import BundleError
 from skuscan.keypoint_index import KeypointIndex, index_in_memory
 from skuscan.keypoints import Keypoints, unpack
-from skuscan.model import EMBEDDING_SIZE, Model
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS, Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
 
@@ -37,11 +37,11 @@ class Catalogue(Protocol):
 
     @property
     def base_embeddings(self) -> npt.NDArray[np.int8]:
-        """(B, 256) int8, rows as in `Reference.embedding`; a memory map."""
+        """(B, 2, 256) int8, as in `Reference.embedding`; a memory map."""
 
     @property
     def delta_embeddings(self) -> npt.NDArray[np.int8]:
-        """(D, 256) int8."""
+        """(D, 2, 256) int8."""
 
     @property
     def withdrawn(self) -> npt.NDArray[np.bool_]:
@@ -79,6 +79,11 @@ def stored_keypoints(reference: Reference) -> Keypoints:
         return Keypoints.empty()
 
 
+def stored_vectors(embeddings: Sequence[bytes]) -> npt.NDArray[np.int8]:
+    """(n, 2, 256) int8: what n records hold."""
+    return np.frombuffer(b"".join(embeddings), np.int8).reshape(-1, len(REFERENCE_FILLS), EMBEDDING_SIZE)
+
+
 class MemoryCatalogue:
     """A catalogue of records in memory, all of them base.
 
@@ -105,12 +110,12 @@ class MemoryCatalogue:
         self._references = sorted(references, key=lambda r: (r.sku, r.reference_id))
         self._products = {p.sku: p for p in products}
         self._pairs = {frozenset((p.sku_a, p.sku_b)): p for p in pairs}
-        rows = [np.frombuffer(r.embedding, np.int8) for r in self._references]
-        self.base_embeddings = np.stack(rows) if rows else np.empty((0, EMBEDDING_SIZE), np.int8)
-        self.delta_embeddings = np.empty((0, EMBEDDING_SIZE), np.int8)
-        self.withdrawn = np.zeros(len(rows), np.bool_)
+        count = len(self._references)
+        self.base_embeddings = stored_vectors([reference.embedding for reference in self._references])
+        self.delta_embeddings = stored_vectors([])
+        self.withdrawn = np.zeros(count, np.bool_)
         keypoints = (stored_keypoints(reference) for reference in self._references)
-        self.keypoint_indexes: tuple[KeypointIndex, ...] = (index_in_memory(keypoints, len(rows)),)
+        self.keypoint_indexes: tuple[KeypointIndex, ...] = (index_in_memory(keypoints, count),)
 
     def sku_of_row(self, row: int) -> str:
         """The SKU of a reference row."""

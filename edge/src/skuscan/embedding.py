@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.errors import ModelError
-from skuscan.model import EMBEDDING_SIZE, Head, Model
+from skuscan.model import REFERENCE_FILLS, Head, Model
 from skuscan.picture import letterbox
 from skuscan.proto.bundle_pb2 import PreprocessSpec
 from skuscan.runtime import Runtime, RuntimeDescription, RuntimeOptions
 
 GEM_FLOOR = np.float32(1e-6)  # Radenovic et al. clip here: roots and powers need positive numbers
-REFERENCE_FILL = 0.9  # of the square, by a catalogue picture; chosen on training pictures; see docs/decisions/0108
 INT8_STEPS = 127
 MAX_INPUT_STEP_ERROR = 1.0  # steps of 256 by which the network may read a pixel differently from its PreprocessSpec
 
@@ -55,8 +54,17 @@ class Embedder:
         return self._embed(letterbox(rgb, self._size, self._grey))
 
     def embed_reference(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The embedding of a catalogue picture: with a margin around it. Arguments as `embed` has them."""
-        return self._embed(letterbox(rgb, self._size, self._grey, REFERENCE_FILL))
+        """The embeddings of a catalogue picture at each of `REFERENCE_FILLS`.
+
+        A scan is compared with the nearer one: it may show the product alone, or small among other things.
+
+        Args:
+            rgb: (H, W, 3) uint8, upright.
+
+        Returns:
+            (2, 256) float32, rows of unit length.
+        """
+        return np.stack([self._embed(letterbox(rgb, self._size, self._grey, fill)) for fill in REFERENCE_FILLS])
 
     def _embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return apply_head(self._head, self._network.run(pixels[np.newaxis]))
@@ -93,11 +101,10 @@ def unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
 
 
-def quantize(vector: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
-    """(256,) float32 -> (256,) int8 of the same direction, the largest component at +-127; zeros stay zeros."""
-    largest = float(np.abs(vector).max())
-    steps = np.rint(vector * (INT8_STEPS / largest)) if largest > 0 else np.zeros(EMBEDDING_SIZE)
-    return steps.astype(np.int8)
+def quantize(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+    """(..., 256) float32 -> int8 of the same directions, a row's largest component at +-127; zeros stay zeros."""
+    largest = np.abs(vectors).max(axis=-1, keepdims=True).astype(np.float64)
+    return np.rint(vectors * (INT8_STEPS / np.where(largest > 0, largest, 1))).astype(np.int8)
 
 
 def dequantize(rows: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:

@@ -24,7 +24,7 @@ from skuscan.runtime import RuntimeOptions
 class ReferenceFeatures:
     """What `Reference` records hold, and the picture's quality."""
 
-    embedding: bytes  # 256 int8, as `skuscan.embedding.quantize` makes them
+    embedding: bytes  # 2 x 256 int8, as `skuscan.embedding.quantize` makes them
     keypoints: bytes  # as `skuscan.keypoints.pack` makes them
     appearance: bytes  # as `skuscan.appearance.pack` makes it
     quality: ReferenceQuality

@@ -24,6 +24,7 @@ from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.proto.catalogue_pb2 import FileRef
 
 EMBEDDING_SIZE = 256  # components
+REFERENCE_FILLS = (1.0, 0.55)  # of the square, by a catalogue picture: one embedding each; see docs/decisions/0159
 ARTIFACT_FILE = "artifact.json"
 BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"
@@ -144,6 +145,7 @@ def feature_space(artifact: ModelArtifact) -> bytes:
         "head": artifact.head.sha256.hex(),
         "preprocess": _canonical(artifact.preprocess),
         "keypoints": _canonical(artifact.keypoints),
+        "reference_fills": REFERENCE_FILLS,
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(b"skuscan feature space 1\n" + text.encode()).digest()

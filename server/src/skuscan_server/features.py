@@ -60,7 +60,7 @@ class Computed:
     """What was made of a picture.
 
     Attributes:
-        embedding: 256 int8, as in `Reference.embedding`.
+        embedding: 2 x 256 int8, as in `Reference.embedding`.
         keypoints: Packed, as in `Reference.keypoints`.
         appearance: Packed, as in `Reference.appearance`.
         quality: The extractor's judgement of the picture.

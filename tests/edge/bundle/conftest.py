@@ -5,7 +5,7 @@ import pytest
 from skuscan.proto.bundle_pb2 import AnnoyRef, Calibration, Manifest, Probe, SegmentRef
 from skuscan.proto.catalogue_pb2 import AttributeValue, FileRef, Money, Pair, Product, Reference
 
-EMBEDDING = bytes([127, 0, 129, *range(1, 100)]).ljust(256, b"\x05")
+EMBEDDING = bytes([127, 0, 129, *range(1, 100)]).ljust(512, b"\x05")
 
 
 def file(number: int, length: int = 1000) -> FileRef:
@@ -50,7 +50,7 @@ def good_manifest() -> Manifest:
             SegmentRef(file=file(11), kind=2, records=5, raw_length=2000),
         ],
         delta_segments=[SegmentRef(file=file(12), kind=1, records=1, tombstones=2, raw_length=500)],
-        annoy=AnnoyRef(file=file(13), trees=50, items=5, seed=1),
+        annoy=AnnoyRef(file=file(13), trees=50, references=5, seed=1),
         state_digest=b"d" * 32,
         products=2,
         references=5,

@@ -1,4 +1,4 @@
-"""Bytes of the released bundle format, version 1. They are read back for ever: never made again, only added to.
+"""Bytes of the bundle format, version 1: made again only where the format changes, before its first release.
 
 `bundle.json` says what the files mean, in protobuf's JSON.
 """

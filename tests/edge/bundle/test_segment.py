@@ -21,7 +21,7 @@ skus = st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), min_siz
 products = st.builds(lambda sku, name: Product(sku=sku, name=name).SerializeToString(), skus, skus)
 references = st.builds(
     lambda sku, seed: Reference(
-        sku=sku, reference_id=reference_id(seed), embedding=seed * 64, keypoints=seed
+        sku=sku, reference_id=reference_id(seed), embedding=seed * 128, keypoints=seed
     ).SerializeToString(),
     st.sampled_from(["a", "b", "ä"]),
     st.binary(min_size=4, max_size=4).filter(lambda seed: any(seed) and 0x80 not in seed),
@@ -75,7 +75,7 @@ def test_an_empty_segment_is_not_written():
 
 
 def test_more_than_a_device_unpacks_is_not_written():
-    big = Reference(sku="a", embedding=b"\x01" * 256, keypoints=bytes(LIMITS.keypoint_bytes))
+    big = Reference(sku="a", embedding=b"\x01" * 512, keypoints=bytes(LIMITS.keypoint_bytes))
     count = LIMITS.segment_raw_bytes // LIMITS.keypoint_bytes + 1
     records = []
     for i in range(count):

@@ -48,7 +48,7 @@ def product(sku: str, price: int = 100, display: FileRef | None = None) -> bytes
 
 def reference(sku: str, seed: int = 0, keypoint_bytes: int = 200) -> bytes:
     rng = np.random.default_rng([seed, *sku.encode()])
-    embedding = rng.integers(-127, 128, 256, dtype=np.int8).tobytes()
+    embedding = rng.integers(-127, 128, 512, dtype=np.int8).tobytes()
     picture = f"{sku} {seed}".encode()
     return Reference(
         sku=sku, reference_id=reference_id(picture), embedding=embedding, keypoints=rng.bytes(keypoint_bytes)
@@ -143,12 +143,12 @@ class Publisher:
             products=self._count(RECORD_KIND_PRODUCT),
             references=self._count(RECORD_KIND_REFERENCE),
             calibration=Calibration(spread=1),
-            probes=[Probe(picture=file_ref(probe_picture), sku="A", embedding=b"\x01" * 256)],
+            probes=[Probe(picture=file_ref(probe_picture), sku="A", embedding=b"\x01" * 512)],
             rollout_percent=100,
         )
         if self.annoy:
-            items = sum(s.records for s in self.base if s.kind == RECORD_KIND_REFERENCE)
-            manifest.annoy.CopyFrom(AnnoyRef(file=file_ref(self.annoy), trees=10, items=items, seed=1))
+            references = sum(s.records for s in self.base if s.kind == RECORD_KIND_REFERENCE)
+            manifest.annoy.CopyFrom(AnnoyRef(file=file_ref(self.annoy), trees=10, references=references, seed=1))
         files = [*self.blobs, *model_files, *self.displays, probe_picture, *([self.annoy] if self.annoy else [])]
         return Generation(manifest, model, files)
 

@@ -12,8 +12,8 @@ def test_a_base_is_answered_in_key_order(store, publisher, pass_probes, records)
     generation = store.open_generation()
     catalogue: Catalogue = generation
     assert [catalogue.sku_of_row(i) for i in range(6)] == list("ABCDEF")
-    assert catalogue.base_embeddings.shape == (6, 256)
-    assert catalogue.delta_embeddings.shape == (0, 256)
+    assert catalogue.base_embeddings.shape == (6, 2, 256)
+    assert catalogue.delta_embeddings.shape == (0, 2, 256)
     for row in range(6):
         assert catalogue.reference(row) == Reference.FromString(records.reference("ABCDEF"[row]))
         assert catalogue.reference(row).embedding == catalogue.base_embeddings[row].tobytes()
@@ -40,7 +40,7 @@ def test_a_delta_replaces_adds_and_withdraws(store, publisher, pass_probes):
     assert generation.product("G") is not None
     assert generation.withdrawn.tolist() == [False, False, True, False, False, False]  # B's reference is unchanged
     assert [generation.sku_of_row(row) for row in (5, 6)] == ["F", "G"]
-    assert generation.delta_embeddings.shape == (1, 256)
+    assert generation.delta_embeddings.shape == (1, 2, 256)
     assert [len(index) for index in generation.keypoint_indexes] == [6, 1]
     assert len({index.bits for index in generation.keypoint_indexes}) == 1  # or their votes would not compare
     assert (generation.count(RECORD_KIND_PRODUCT), generation.count(RECORD_KIND_REFERENCE)) == (6, 6)

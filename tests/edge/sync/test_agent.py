@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from skuscan.errors import ModelError, NetworkError, StoreError, TrustError
-from skuscan.index import AnnoyIndex
+from skuscan.index import LayeredIndex
 from skuscan.store import Store
 from skuscan.sync import sync_once
 from skuscan.sync.plan import takes_part
@@ -236,7 +236,7 @@ def test_the_index_is_built_or_fetched_as_the_policy_says(site, server, store, o
     name = manifest.annoy.file.sha256.hex()
     assert sum(name in path for path in server.paths()) == files
     generation = store.open_generation()
-    assert AnnoyIndex(generation.annoy_file, generation.base_embeddings).name == "annoy"
+    assert LayeredIndex.open(generation).name == "annoy"
     assert generation.annoy_file.read_bytes() == site.blobs.read(manifest.annoy.file)
 
 

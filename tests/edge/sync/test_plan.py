@@ -21,7 +21,7 @@ def manifest(base: list[int], deltas: list[int], items: int = 100) -> Manifest:
     return Manifest(
         base_segments=[SegmentRef(file=ref(n)) for n in base],
         delta_segments=[SegmentRef(file=ref(n)) for n in deltas],
-        annoy=AnnoyRef(file=ref(900), items=items),
+        annoy=AnnoyRef(file=ref(900), references=items),
         probes=[Probe(picture=ref(800))],
     )
 

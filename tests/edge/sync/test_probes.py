@@ -83,6 +83,9 @@ def test_a_generation_with_another_model_is_tried_with_its_own(trial, released_m
 def test_an_embedding_that_this_runtime_does_not_make_fails(trial, features):
     with pytest.raises(ModelError, match=r"cosine of at least 0\.99 .* for 'b'"):
         check_probes(trial(embeddings={"b": features["a"].embedding}))
+    large, small = features["b"].embedding[:256], features["a"].embedding[256:]
+    with pytest.raises(ModelError, match=r"cosine of at least 0\.99 .* for 'b'"):
+        check_probes(trial(embeddings={"b": large + small}))
 
 
 @pytest.mark.guarantee("G6")

@@ -7,9 +7,10 @@ OPTIONS = PairOptions(minimum_similarity=0.9, per_sku=2)
 
 
 def vectors(**rows: list[float]) -> Vectors:
-    """Named rows in a plane; `A2` is a second reference of SKU `A`."""
-    matrix = np.zeros((len(rows), 256), np.int8)
-    matrix[:, :2] = [[round(127 * np.cos(angle)), round(127 * np.sin(angle))] for (angle,) in rows.values()]
+    """Named rows in a plane; `A2` is a second reference of SKU `A`. All small pictures are alike: no matter."""
+    matrix = np.zeros((len(rows), 2, 256), np.int8)
+    matrix[:, 1, 2] = 127
+    matrix[:, 0, :2] = [[round(127 * np.cos(angle)), round(127 * np.sin(angle))] for (angle,) in rows.values()]
     return Vectors([name[0] for name in rows], list(rows), matrix)
 
 
@@ -39,5 +40,5 @@ def test_pairs_of_unchanged_skus_stay_as_they_were() -> None:
 
 
 def test_an_empty_catalogue_has_no_pairs() -> None:
-    assert find_pairs(Vectors([], [], np.empty((0, 256), np.int8)), set(), [], OPTIONS) == []
+    assert find_pairs(Vectors([], [], np.empty((0, 2, 256), np.int8)), set(), [], OPTIONS) == []
     assert find_pairs(vectors(A=[0.0]), {"A"}, [], OPTIONS) == []

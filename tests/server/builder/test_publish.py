@@ -5,11 +5,12 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
+from skuscan.catalogue import stored_vectors
+from skuscan.embedding import dequantize
 from skuscan.index import AnnoyIndex, Query
-from skuscan.model import Model, parse_artifact
+from skuscan.model import EMBEDDING_SIZE, Model, parse_artifact
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_PRODUCT, RECORD_KIND_REFERENCE, Product, Reference
 from skuscan_server.builder import publish as publish_module
 from skuscan_server.catalogue import products
@@ -109,16 +110,16 @@ def test_large_changes_make_a_new_base(services: Services, published: Read) -> N
 
 
 @pytest.mark.usefixtures("imported")
-def test_item_i_of_the_annoy_file_is_the_ith_reference_in_key_order(services: Services, published: Read) -> None:
+def test_items_of_the_annoy_file_are_the_references_vectors_in_key_order(services: Services, published: Read) -> None:
     services.publish("default")
     state = published()
     keys = sorted(key for kind, key in state.records if kind == RECORD_KIND_REFERENCE)
     references = [Reference.FromString(state.records[RECORD_KIND_REFERENCE, key]) for key in keys]
-    rows = np.stack([np.frombuffer(reference.embedding, np.int8) for reference in references])
-    index = AnnoyIndex(services.published.check(state.manifest.annoy.file), rows)
-    for row, vector in enumerate(rows):
-        nearest, similarities = index.nearest(Query.of(vector.astype(np.float32)), 1)
-        assert (nearest[0], round(float(similarities[0]), 3)) == (row, 1.0)
+    vectors = stored_vectors([reference.embedding for reference in references]).reshape(-1, EMBEDDING_SIZE)
+    index = AnnoyIndex(services.published.check(state.manifest.annoy.file), vectors)
+    for number, vector in enumerate(vectors):
+        nearest, similarities = index.nearest(Query.of(dequantize(vector)), 1)
+        assert (nearest[0], round(float(similarities[0]), 3)) == (number, 1.0)
 
 
 @pytest.mark.usefixtures("imported")

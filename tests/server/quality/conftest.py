@@ -43,7 +43,7 @@ def add_product(services: Services) -> AddProduct:
                     feature = Feature(
                         picture_sha256=picture,
                         feature_space=services.model.feature_space,
-                        embedding=quantize(vector).tobytes(),
+                        embedding=quantize(vector).tobytes() * 2,
                         keypoints=b"",
                         appearance=b"",
                         quality=asdict(quality),

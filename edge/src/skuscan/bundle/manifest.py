@@ -134,8 +134,8 @@ def _records(segments: Iterable[SegmentRef], kind: RecordKind) -> int:
 
 def _check_annoy(annoy: AnnoyRef, base_references: int) -> None:
     check_file(annoy.file, LIMITS.annoy_bytes, "an Annoy file")
-    if annoy.items != base_references:
-        raise BundleError(f"the Annoy file has an item for each of {base_references} base references", f"{annoy.items}")
+    if annoy.references != base_references:
+        raise BundleError(f"the Annoy file covers all {base_references} base references", f"{annoy.references}")
     if not 0 < annoy.trees <= LIMITS.annoy_trees:
         raise BundleError(f"an Annoy file has 1 to {LIMITS.annoy_trees} trees", f"{annoy.trees}")
 

@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from skuscan.bundle.limits import LIMITS
 from skuscan.errors import BundleError
-from skuscan.model import EMBEDDING_SIZE
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS
 from skuscan.proto.catalogue_pb2 import (
     RECORD_KIND_PAIR,
     RECORD_KIND_PRODUCT,
@@ -144,10 +144,12 @@ def check_gtin(gtin: str) -> None:
 
 
 def check_embedding(embedding: bytes) -> None:
-    """An embedding is 256 int8 components in -127..127, not all zero. Raises BundleError otherwise."""
-    if len(embedding) != EMBEDDING_SIZE:
-        raise BundleError(f"an embedding has {EMBEDDING_SIZE} bytes", f"{len(embedding)} bytes")
-    if _NOT_AN_EMBEDDING_BYTE in embedding or not any(embedding):
+    """Two vectors of 256 int8 components in -127..127, none of them all zero. Raises BundleError otherwise."""
+    length = EMBEDDING_SIZE * len(REFERENCE_FILLS)
+    if len(embedding) != length:
+        raise BundleError(f"an embedding has {length} bytes", f"{len(embedding)} bytes")
+    vectors = (embedding[start : start + EMBEDDING_SIZE] for start in range(0, length, EMBEDDING_SIZE))
+    if _NOT_AN_EMBEDDING_BYTE in embedding or not all(any(vector) for vector in vectors):
         raise BundleError("an embedding's components are -127..127 and not all zero", embedding[:8].hex() + "...")
 
 

@@ -34,16 +34,16 @@ class SegmentRef(_message.Message):
     def __init__(self, file: _Optional[_Union[_catalogue_pb2.FileRef, _Mapping]] = ..., kind: _Optional[_Union[_catalogue_pb2.RecordKind, str]] = ..., records: _Optional[int] = ..., tombstones: _Optional[int] = ..., raw_length: _Optional[int] = ...) -> None: ...
 
 class AnnoyRef(_message.Message):
-    __slots__ = ("file", "trees", "items", "seed")
+    __slots__ = ("file", "trees", "references", "seed")
     FILE_FIELD_NUMBER: _ClassVar[int]
     TREES_FIELD_NUMBER: _ClassVar[int]
-    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     file: _catalogue_pb2.FileRef
     trees: int
-    items: int
+    references: int
     seed: int
-    def __init__(self, file: _Optional[_Union[_catalogue_pb2.FileRef, _Mapping]] = ..., trees: _Optional[int] = ..., items: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    def __init__(self, file: _Optional[_Union[_catalogue_pb2.FileRef, _Mapping]] = ..., trees: _Optional[int] = ..., references: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class Calibration(_message.Message):
     __slots__ = ("offset", "spread", "false_accept_rate", "match_probability", "references")

@@ -35,7 +35,7 @@ from skuscan.store.table import RecordTable, base_entries, delta_entries, table_
 BUILD_PREFIX = "build-"  # of folders in tmp/ where generations are built
 
 IndexBuilder = Callable[[Path, Path, int], None]
-"""Builds an index over the (B, 256) int8 rows of a .npy file into another of at most so many bytes, or raises."""
+"""Builds an index over the (B, 2, 256) int8 rows of a .npy file into another of at most so many bytes, or raises."""
 
 
 @dataclass
@@ -135,7 +135,7 @@ class GenerationBuild:
 
 
 def _embedding_blocks(table: RecordTable) -> Iterator[bytes]:
-    """A .npy file of (references, 256) int8 in key order, block by block."""
+    """A .npy file of (references, 2, 256) int8 in key order, block by block."""
     yield embeddings_header(len(table))
     for row in range(len(table)):
         yield Reference.FromString(table.record(row)).embedding

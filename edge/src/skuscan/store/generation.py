@@ -4,7 +4,7 @@ Its folder holds what is derived from blobs, in two layers of the same form:
 
     contents.json                                    its name, and the digest of every file below
     base/{product,reference,pair}.table              the merged base segments
-    base/embeddings.npy                              (B, 256) int8, row i of reference.table
+    base/embeddings.npy                              (B, 2, 256) int8, row i of reference.table
     base/keypoints.index                             which keypoints share a word, see `skuscan.keypoint_index`
     base/index.annoy                                 only when it was built on this device
     delta/{product,reference,pair}.table, embeddings.npy, keypoints.index   what the delta segments come to
@@ -15,6 +15,7 @@ A key is looked up in the delta first, then in the base unless the delta withdre
 import contextlib
 import heapq
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from skuscan.bundle.state import state_digest
 from skuscan.catalogue import Catalogue
 from skuscan.errors import FeatureSpaceError, StoreError
 from skuscan.keypoint_index import KeypointIndex
-from skuscan.model import EMBEDDING_SIZE, Model, parse_artifact
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS, Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Calibration, Manifest, Probe
 from skuscan.proto.catalogue_pb2 import (
     RECORD_KIND_PAIR,
@@ -52,6 +53,8 @@ KEYPOINTS_FILE = "keypoints.index"
 LOCAL_INDEX_FILE = "base/index.annoy"
 LAYERS = ("base", "delta")
 
+_VECTORS = (len(REFERENCE_FILLS), EMBEDDING_SIZE)  # of a reference
+
 
 def table_file(kind: RecordKind) -> str:
     """A table's file name in its layer's folder."""
@@ -63,7 +66,7 @@ class Layer:
     """One layer of a generation."""
 
     tables: dict[RecordKind, RecordTable]
-    embeddings: npt.NDArray[np.int8]  # (references, 256)
+    embeddings: npt.NDArray[np.int8]  # (references, 2, 256)
     keypoints: KeypointIndex
     mapped: tuple[MappedFile, ...]
 
@@ -142,7 +145,7 @@ class Generation(Catalogue):
 
     @property
     def base_embeddings(self) -> npt.NDArray[np.int8]:
-        """(B, 256) int8, a memory map."""
+        """(B, 2, 256) int8, a memory map."""
         return self._base.embeddings
 
     @property
@@ -303,15 +306,15 @@ def check_feature_space(manifest: Manifest, model_space: bytes) -> None:
 
 
 def embeddings_header(references: int) -> bytes:
-    """What a .npy file of (references, 256) int8 begins with."""
+    """What a .npy file of (references, 2, 256) int8 begins with."""
     header = io.BytesIO()
-    described = {"descr": "|i1", "fortran_order": False, "shape": (references, EMBEDDING_SIZE)}
+    described = {"descr": "|i1", "fortran_order": False, "shape": (references, *_VECTORS)}
     np.lib.format.write_array_header_1_0(header, described)
     return header.getvalue()
 
 
 def _embeddings(file: npt.NDArray[np.uint8], references: int) -> npt.NDArray[np.int8]:
     header = embeddings_header(references)
-    if file[: len(header)].tobytes() != header or len(file) != len(header) + references * EMBEDDING_SIZE:
+    if file[: len(header)].tobytes() != header or len(file) != len(header) + references * math.prod(_VECTORS):
         raise StoreError(f"{references} references have as many embeddings", f"a file of {len(file)} bytes")
-    return file[len(header) :].view(np.int8).reshape(references, EMBEDDING_SIZE)
+    return file[len(header) :].view(np.int8).reshape(references, *_VECTORS)

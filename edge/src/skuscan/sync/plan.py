@@ -76,7 +76,7 @@ def index_source(manifest: Manifest, present: Present, rules: IndexRules) -> Ind
     if present(manifest.annoy.file):
         return "held"
     if rules.policy == "auto":
-        return "build" if manifest.annoy.items <= rules.build_items else "download"
+        return "build" if manifest.annoy.references <= rules.build_items else "download"
     return rules.policy
 
 

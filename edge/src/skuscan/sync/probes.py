@@ -8,6 +8,7 @@ may rightly be `ambiguous`, and calibration is free to change.
 
 import numpy as np
 
+from skuscan.catalogue import stored_vectors
 from skuscan.embedding import Embedder, dequantize
 from skuscan.errors import ModelError, StoreError
 from skuscan.picture import load_picture
@@ -55,11 +56,12 @@ def check_probes(generation: Generation, options: RecognizerOptions | None = Non
 
 
 def probe_cosine(embedder: Embedder, generation: Generation, probe: Probe) -> float:
-    """The cosine between a probe's embedding as this device computes it and the shipped one, which is a reference's.
+    """The lesser cosine between a probe's vectors as this device computes them and the shipped ones, a reference's.
 
     Raises:
         StoreError: The probe's picture is damaged.
         PictureError: It cannot be decoded here.
     """
-    embedding = embedder.embed_reference(load_picture(generation.probe_picture(probe)))
-    return float(embedding @ dequantize(np.frombuffer(probe.embedding, np.int8)))
+    here = embedder.embed_reference(load_picture(generation.probe_picture(probe)))
+    there = dequantize(stored_vectors([probe.embedding])[0])
+    return float(np.einsum("ij,ij->i", here, there).min())

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.embedding import REFERENCE_FILL
+from skuscan.model import REFERENCE_FILLS
 from skuscan.picture import letterbox
 from skuscan_models.float_model import preprocess_spec
 from skuscan_models.synthetic.field_view import field_view, packshot
@@ -87,9 +87,10 @@ def recall(asked: Mapping[str, Question], embed: Embed, size: int) -> dict[str, 
 
 
 def _recall(question: Question, embed: Embed, size: int) -> float:
-    references = embed(_squares([picture for _, picture in question.references], size, REFERENCE_FILL))
     photos = embed(_squares([picture for _, picture in question.photos], size, 1.0))
-    nearest = (photos @ references.T).argmax(axis=1)
+    references = [picture for _, picture in question.references]
+    similarities = [photos @ embed(_squares(references, size, fill)).T for fill in REFERENCE_FILLS]
+    nearest = np.maximum.reduce(similarities).argmax(axis=1)
     right = [question.references[i][0] == name for i, (name, _) in zip(nearest, question.photos, strict=True)]
     return float(np.mean(right))
 

@@ -39,7 +39,7 @@ def annoy_blob(rows: npt.NDArray[np.int8], published: BlobFolder, folder: Path, 
     """Build the Annoy file of a base and make it a blob.
 
     Args:
-        rows: (N, 256) int8, every reference of the base in key order; at least one.
+        rows: (N, 2, 256) int8, every reference of the base in key order; at least one.
         published: Where the blob goes.
         folder: A folder on the same file system as the blobs.
         trees: At most so many; a small base needs fewer.
@@ -51,4 +51,4 @@ def annoy_blob(rows: npt.NDArray[np.int8], published: BlobFolder, folder: Path, 
         build_annoy(rows, path, trees, ANNOY_SEED)
         ref = DISK.seal(path)
         published.adopt(path, ref)
-    return AnnoyRef(file=ref, trees=trees, items=len(rows), seed=ANNOY_SEED)
+    return AnnoyRef(file=ref, trees=trees, references=len(rows), seed=ANNOY_SEED)

@@ -76,7 +76,7 @@ def _similar_rows(vectors: Vectors, changed: set[str], options: PairOptions) -> 
     if len(skus) < 2:
         return
     codes = np.unique(skus, return_inverse=True)[1]
-    unit = vectors.unit()
+    unit = vectors.large()
     rows = np.flatnonzero(np.isin(skus, list(changed)))
     nearest = min(len(skus) - 1, options.per_sku * ROWS_PER_SKU)
     for start in range(0, len(rows), BLOCK_ROWS):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from skuscan.bundle.records import pair_key
-from skuscan.catalogue import stored_keypoints
+from skuscan.catalogue import stored_keypoints, stored_vectors
 from skuscan.keypoint_index import KeypointIndex, index_in_memory
-from skuscan.model import EMBEDDING_SIZE, Model
+from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import (
     RECORD_KIND_PAIR,
@@ -36,7 +36,7 @@ class PlanCatalogue:
         self.calibration = Calibration()
         self.annoy_file: Path | None = None
         self.base_embeddings = plan.vectors.rows
-        self.delta_embeddings = np.empty((0, EMBEDDING_SIZE), np.int8)
+        self.delta_embeddings = stored_vectors([])
         self.withdrawn = np.zeros(len(plan.vectors.rows), np.bool_)
         self._database = database
         self._vectors = plan.vectors

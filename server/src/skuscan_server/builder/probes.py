@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import select
 
+from skuscan.catalogue import stored_vectors
 from skuscan.embedding import dequantize
 from skuscan.proto.bundle_pb2 import Probe
 from skuscan.proto.catalogue_pb2 import FileRef
@@ -58,7 +59,7 @@ class ProbeChooser:
         """Up to `wanted` probes, in a fixed order; fewer when the pictures have no clear answers."""
         candidates = list(_candidates(snapshot, displays, wanted * TRIED_PER_PROBE))
         embeddings = self._embeddings([candidate.picture for candidate in candidates])
-        unit, skus = vectors.unit(), np.array(vectors.skus, dtype=object)
+        unit, skus = vectors.large(), np.array(vectors.skus, dtype=object)
         clear = (
             Probe(picture=candidate.picture, sku=candidate.sku, embedding=embeddings[candidate.picture.sha256])
             for candidate in candidates
@@ -93,7 +94,7 @@ def _is_clear(unit: npt.NDArray[np.float32], skus: npt.NDArray[np.object_], sku:
     """The nearest reference is the SKU's own, and every other SKU is well behind."""
     if not embedding:
         return False
-    similarity = unit @ dequantize(np.frombuffer(embedding, np.int8))
+    similarity = unit @ dequantize(stored_vectors([embedding])[0, 0])
     own = skus == sku
     others = similarity[~own]
     return bool(similarity[own].max() >= (others.max() if others.size else -1.0) + MINIMUM_MARGIN)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import select
 
+from skuscan.catalogue import stored_vectors
 from skuscan.embedding import dequantize
-from skuscan.model import EMBEDDING_SIZE
 from skuscan_server.builder.snapshot import SnapshotReference
 from skuscan_server.db.batches import batched
 from skuscan_server.db.models import Feature
@@ -21,16 +21,16 @@ class Vectors:
     Attributes:
         skus: N SKUs.
         keys: N record keys, ascending.
-        rows: (N, 256) int8, as in `Reference.embedding`.
+        rows: (N, 2, 256) int8, as in `Reference.embedding`.
     """
 
     skus: list[str]
     keys: list[str]
     rows: npt.NDArray[np.int8]
 
-    def unit(self) -> npt.NDArray[np.float32]:
-        """(N, 256) float32, unit rows."""
-        return dequantize(self.rows)
+    def large(self) -> npt.NDArray[np.float32]:
+        """(N, 256) float32, unit rows: of the large pictures, by which references are compared with each other."""
+        return dequantize(self.rows[:, 0])
 
 
 def load_vectors(database: Database, references: list[SnapshotReference], feature_space: bytes) -> Vectors:
@@ -42,9 +42,8 @@ def load_vectors(database: Database, references: list[SnapshotReference], featur
                 Feature.picture_sha256.in_(chunk), Feature.feature_space == feature_space
             )
             by_picture |= {row.picture_sha256: row.embedding for row in session.execute(query)}
-    rows = np.frombuffer(b"".join(by_picture[reference.picture_sha256] for reference in references), np.int8)
     return Vectors(
         [reference.sku for reference in references],
         [reference.key for reference in references],
-        rows.reshape(-1, EMBEDDING_SIZE),
+        stored_vectors([by_picture[reference.picture_sha256] for reference in references]),
     )

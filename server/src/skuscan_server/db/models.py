@@ -79,7 +79,7 @@ class Feature(Base):
 
     picture_sha256: Mapped[bytes] = mapped_column(DIGEST, primary_key=True)
     feature_space: Mapped[bytes] = mapped_column(DIGEST, primary_key=True)
-    embedding: Mapped[bytes] = mapped_column(LargeBinary(256))  # 256 int8
+    embedding: Mapped[bytes] = mapped_column(LargeBinary(512))  # 2 x 256 int8
     keypoints: Mapped[bytes]
     appearance: Mapped[bytes]
     quality: Mapped[dict[str, Any]] = mapped_column(JSON)  # `skuscan.quality.ReferenceQuality`

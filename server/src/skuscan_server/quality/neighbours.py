@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import delete, exists, func, insert, select
 
+from skuscan.catalogue import stored_vectors
 from skuscan.embedding import dequantize
-from skuscan.model import EMBEDDING_SIZE
 from skuscan_server.db.batches import batched
 from skuscan_server.db.lock import builder_lock
 from skuscan_server.db.models import Feature, Neighbour, Product, Reference
@@ -95,8 +95,8 @@ class Neighbours:
         skus = np.unique([row.sku for row in found], return_inverse=True)[1]
         # A group's name may be another product's SKU: the flag keeps them apart.
         answers = np.unique([f"g{row.group}" if row.group else f"s{row.sku}" for row in found], return_inverse=True)[1]
-        matrix = np.frombuffer(b"".join(row.embedding for row in found), np.int8).reshape(-1, EMBEDDING_SIZE)
-        return _Catalogue(np.array([row.id for row in found], np.int64), Rows(dequantize(matrix), skus, answers))
+        large = dequantize(stored_vectors([row.embedding for row in found])[:, 0])
+        return _Catalogue(np.array([row.id for row in found], np.int64), Rows(large, skus, answers))
 
     def _best(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         query = select(Neighbour.reference_id, func.max(Neighbour.similarity)).group_by(Neighbour.reference_id)

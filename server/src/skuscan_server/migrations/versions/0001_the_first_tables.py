@@ -81,7 +81,7 @@ def _create_catalogue() -> None:
         "feature",
         sa.Column("picture_sha256", sa.LargeBinary(length=32), nullable=False),
         sa.Column("feature_space", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("embedding", sa.LargeBinary(length=256), nullable=False),
+        sa.Column("embedding", sa.LargeBinary(length=512), nullable=False),
         sa.Column("keypoints", sa.LargeBinary(), nullable=False),
         sa.Column("appearance", sa.LargeBinary(), nullable=False),
         sa.Column("quality", sa.JSON(), nullable=False),
