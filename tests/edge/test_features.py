@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from skuscan import model
 from skuscan.embedding import Embedder, quantize
 from skuscan.errors import PictureError
 from skuscan.features import FeatureExtractor
 from skuscan.keypoints import unpack
-from skuscan.model import Model
+from skuscan.model import Model, feature_space
 from skuscan.picture import load_picture
+from skuscan.proto.bundle_pb2 import ModelArtifact
 from skuscan.runtime import RuntimeOptions
 
 
@@ -60,3 +62,25 @@ def test_a_plain_picture_has_features_without_keypoints(extractor: FeatureExtrac
 def test_a_damaged_picture_is_refused(extractor: FeatureExtractor) -> None:
     with pytest.raises(PictureError):
         extractor.extract(packshot()[:1000])
+
+
+def test_everything_that_decides_what_a_vector_means_is_part_of_the_feature_space(
+    released_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces = {released_model.feature_space}
+    for change in (
+        lambda artifact: setattr(artifact.backbone, "sha256", bytes(32)),
+        lambda artifact: setattr(artifact.head, "sha256", bytes(32)),
+        lambda artifact: setattr(artifact.preprocess, "letterbox_grey", 1),
+        lambda artifact: setattr(artifact.keypoints, "levels", 1),
+    ):
+        artifact = ModelArtifact()
+        artifact.CopyFrom(released_model.artifact)
+        change(artifact)
+        spaces.add(feature_space(artifact))
+    monkeypatch.setattr(model, "REFERENCE_FILLS", (1.0, 0.5))
+    assert len(spaces | {feature_space(released_model.artifact)}) == 6
+    artifact = ModelArtifact()
+    artifact.CopyFrom(released_model.artifact)
+    artifact.decision.Clear()
+    assert feature_space(artifact) == released_model.feature_space

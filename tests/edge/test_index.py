@@ -166,6 +166,15 @@ def test_annoy_finds_nearly_what_the_exact_search_finds_and_scores_it_alike(
     assert found / (50 * 20) >= LEAST_RECALL
 
 
+def test_of_a_row_that_annoy_finds_both_vectors_are_scored(
+    vectors_5000: np.ndarray, annoy_5000: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forest = AnnoyIndex(annoy_5000, vectors_5000)
+    monkeypatch.setattr(forest, "_forest", SimpleNamespace(get_nns_by_vector=lambda *_, **__: [41, 7]))
+    for number in (40, 41):
+        assert forest.nearest(Query.of(near(vectors_5000, number)), 1)[0].tolist() == [number]
+
+
 def test_an_annoy_file_is_the_same_bytes_when_built_again(tmp_path: Path) -> None:
     pytest.importorskip("annoy")
     rows = clustered(500)

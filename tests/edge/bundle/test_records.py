@@ -85,9 +85,10 @@ def test_a_product_that_breaks_a_rule_is_refused_by_that_rule(rule, product):
         ("sku", ""),
         ("reference_id", "0123456789ABCDEF"),
         ("reference_id", "0123"),
-        ("embedding", bytes(256)),
-        ("embedding", b"\x01" * 255),
-        ("embedding", b"\x80" * 256),
+        ("embedding", bytes(512)),
+        ("embedding", b"\x01" * 256 + bytes(256)),
+        ("embedding", b"\x01" * 511),
+        ("embedding", b"\x80" * 512),
         ("keypoints", bytes(LIMITS.keypoint_bytes + 1)),
     ],
 )
