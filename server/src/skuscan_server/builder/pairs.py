@@ -21,7 +21,7 @@ BLOCK_ROWS = 256  # rows compared at once: at 100,000 references a block takes 1
 class PairOptions:
     """What makes two SKUs a pair."""
 
-    minimum_similarity: float = 0.70  # cosine; drawn near-duplicates: 0.79 in the middle, unrelated ones: below 0.64
+    minimum_similarity: float = 0.70  # cosine; one pair in 10,000 of unrelated package scans has it (seen once)
     per_sku: int = 8  # nearest SKUs that a SKU is paired with
 
 
