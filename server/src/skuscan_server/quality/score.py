@@ -3,7 +3,7 @@
 Each aspect becomes 0 to 100 between a value at which recognition is lost and one from which more helps no further; the
 score is that of the worst aspect, so it says what to mend. A chain as strong as its weakest link: on training pictures
 made worse on purpose it ordered the drawn scans' fate better than the aspects' product or mean did: scans found the
-product of 65% of the pictures below 40, of 95% of those below 60, of 98% above.
+product of 68% of the pictures below 40, of 96% of those below 60, of 97% above.
 `python -m benchmarks.reference_quality` prints that, and the tables that the ranges were read from.
 """
 
@@ -62,11 +62,11 @@ class QualityScale:
     """
 
     similarity: Range
-    octaves: Range = field(default=Range(math.log2(30), math.log2(160)))  # log2 px: 40 px .89, 56 .93, 80 .97, 160 1.00
-    share: Range = field(default=Range(0.2, 0.7))  # of the frame's longest side: .15 .08, .25 .54, .35 .84, .5 .93
-    blur: Range = field(default=Range(0.9, 0.6))  # 0.8-0.85 .67, 0.75-0.8 .87, 0.7-0.75 .94, below 0.65 .93
-    surviving: Range = field(default=Range(0, 75))  # keypoints: none .35, 5-10 .83, 30-50 .84, 50-75 .96
-    spread: Range = field(default=Range(0.0, 0.5))  # below 0.1 .40, 0.1-0.2 .76, 0.2-0.5 .87, above .97
+    octaves: Range = field(default=Range(math.log2(30), math.log2(160)))  # log2 px: 40 px .91, 56 .93, 80 .98, 160 1.00
+    share: Range = field(default=Range(0.2, 0.7))  # of the frame's longest side: .15 .09, .25 .59, .35 .86, .5 .93
+    blur: Range = field(default=Range(0.9, 0.6))  # 0.8-0.85 .78, 0.75-0.8 .90, 0.7-0.75 .95, below 0.65 .93
+    surviving: Range = field(default=Range(0, 75))  # keypoints: none .40, 5-10 .89, 30-50 .87, 50-75 .96
+    spread: Range = field(default=Range(0.0, 0.5))  # below 0.1 .47, 0.1-0.2 .83, 0.2-0.5 .89, above .97
 
 
 @dataclass(frozen=True)
