@@ -147,7 +147,8 @@ def check_embedding(embedding: bytes) -> None:
     """Two vectors of 256 int8 components in -127..127, none of them all zero. Raises BundleError otherwise."""
     length = EMBEDDING_SIZE * len(REFERENCE_FILLS)
     if len(embedding) != length:
-        raise BundleError(f"an embedding has {length} bytes", f"{len(embedding)} bytes")
+        advice = "use one version of skuscan on server and devices, and sync again"
+        raise BundleError(f"an embedding has {length} bytes", f"{len(embedding)} bytes", advice)
     vectors = (embedding[start : start + EMBEDDING_SIZE] for start in range(0, length, EMBEDDING_SIZE))
     if _NOT_AN_EMBEDDING_BYTE in embedding or not all(any(vector) for vector in vectors):
         raise BundleError("an embedding's components are -127..127 and not all zero", embedding[:8].hex() + "...")
