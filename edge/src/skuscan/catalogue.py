@@ -15,7 +15,7 @@ import numpy.typing as npt
 from skuscan.errors import BundleError
 from skuscan.keypoint_index import KeypointIndex, index_in_memory
 from skuscan.keypoints import Keypoints, unpack
-from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS, Model
+from skuscan.model import REFERENCE_SHAPE, Model
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
 
@@ -81,7 +81,7 @@ def stored_keypoints(reference: Reference) -> Keypoints:
 
 def stored_vectors(embeddings: Sequence[bytes]) -> npt.NDArray[np.int8]:
     """(n, 2, 256) int8: what n records hold."""
-    return np.frombuffer(b"".join(embeddings), np.int8).reshape(-1, len(REFERENCE_FILLS), EMBEDDING_SIZE)
+    return np.frombuffer(b"".join(embeddings), np.int8).reshape(-1, *REFERENCE_SHAPE)
 
 
 class MemoryCatalogue:

@@ -25,6 +25,7 @@ from skuscan.proto.catalogue_pb2 import FileRef
 
 EMBEDDING_SIZE = 256  # components
 REFERENCE_FILLS = (1.0, 0.55)  # of the square, by a catalogue picture: one embedding each; see docs/decisions/0159
+REFERENCE_SHAPE = (len(REFERENCE_FILLS), EMBEDDING_SIZE)  # of what a reference's record holds, int8
 ARTIFACT_FILE = "artifact.json"
 BACKBONE_FILE = "backbone.tflite"
 HEAD_FILE = "head.npz"

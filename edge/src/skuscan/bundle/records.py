@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 from skuscan.bundle.limits import LIMITS
 from skuscan.errors import BundleError
-from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_SHAPE
 from skuscan.proto.catalogue_pb2 import (
     RECORD_KIND_PAIR,
     RECORD_KIND_PRODUCT,
@@ -145,7 +145,7 @@ def check_gtin(gtin: str) -> None:
 
 def check_embedding(embedding: bytes) -> None:
     """Two vectors of 256 int8 components in -127..127, none of them all zero. Raises BundleError otherwise."""
-    length = EMBEDDING_SIZE * len(REFERENCE_FILLS)
+    length = math.prod(REFERENCE_SHAPE)
     if len(embedding) != length:
         advice = "use one version of skuscan on server and devices, and sync again"
         raise BundleError(f"an embedding has {length} bytes", f"{len(embedding)} bytes", advice)

@@ -6,6 +6,7 @@ uses goes first, then display pictures, without which products are recognised al
 and the live generation goes on answering (`room.py`). While a generation is built, what is written is counted as well.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from skuscan.bundle.manifest import segments_of
 from skuscan.bundle.records import KINDS
 from skuscan.errors import StoreError
 from skuscan.keypoint_index import index_bytes, word_bits
-from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS
+from skuscan.model import REFERENCE_SHAPE
 from skuscan.proto.bundle_pb2 import Manifest
 from skuscan.proto.catalogue_pb2 import RECORD_KIND_REFERENCE, RecordKind
 from skuscan.store.generation import LAYERS, LOCAL_INDEX_FILE
@@ -93,5 +94,5 @@ def _table_bytes(manifest: Manifest, layer: str, kind: RecordKind) -> int:
     total = raw + entries * ENTRY_BYTES + min(entries * _KEY_BYTES, raw)  # a key's parts are in its record
     if kind == RECORD_KIND_REFERENCE:
         base = sum(segment.records for segment in segments_of(manifest, "base", kind))
-        total += entries * EMBEDDING_SIZE * len(REFERENCE_FILLS) + index_bytes(entries, word_bits(base))
+        total += entries * math.prod(REFERENCE_SHAPE) + index_bytes(entries, word_bits(base))
     return total

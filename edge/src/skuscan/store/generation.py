@@ -30,7 +30,7 @@ from skuscan.bundle.state import state_digest
 from skuscan.catalogue import Catalogue
 from skuscan.errors import FeatureSpaceError, StoreError
 from skuscan.keypoint_index import KeypointIndex
-from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS, Model, parse_artifact
+from skuscan.model import REFERENCE_SHAPE, Model, parse_artifact
 from skuscan.proto.bundle_pb2 import Calibration, Manifest, Probe
 from skuscan.proto.catalogue_pb2 import (
     RECORD_KIND_PAIR,
@@ -52,8 +52,6 @@ EMBEDDINGS_FILE = "embeddings.npy"
 KEYPOINTS_FILE = "keypoints.index"
 LOCAL_INDEX_FILE = "base/index.annoy"
 LAYERS = ("base", "delta")
-
-_VECTORS = (len(REFERENCE_FILLS), EMBEDDING_SIZE)  # of a reference
 
 
 def table_file(kind: RecordKind) -> str:
@@ -308,13 +306,13 @@ def check_feature_space(manifest: Manifest, model_space: bytes) -> None:
 def embeddings_header(references: int) -> bytes:
     """What a .npy file of (references, 2, 256) int8 begins with."""
     header = io.BytesIO()
-    described = {"descr": "|i1", "fortran_order": False, "shape": (references, *_VECTORS)}
+    described = {"descr": "|i1", "fortran_order": False, "shape": (references, *REFERENCE_SHAPE)}
     np.lib.format.write_array_header_1_0(header, described)
     return header.getvalue()
 
 
 def _embeddings(file: npt.NDArray[np.uint8], references: int) -> npt.NDArray[np.int8]:
     header = embeddings_header(references)
-    if file[: len(header)].tobytes() != header or len(file) != len(header) + references * math.prod(_VECTORS):
+    if file[: len(header)].tobytes() != header or len(file) != len(header) + references * math.prod(REFERENCE_SHAPE):
         raise StoreError(f"{references} references have as many embeddings", f"a file of {len(file)} bytes")
-    return file[len(header) :].view(np.int8).reshape(references, *_VECTORS)
+    return file[len(header) :].view(np.int8).reshape(references, *REFERENCE_SHAPE)

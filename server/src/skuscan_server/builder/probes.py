@@ -17,6 +17,8 @@ from sqlalchemy import select
 
 from skuscan.catalogue import stored_vectors
 from skuscan.embedding import dequantize
+from skuscan.index import ExactIndex, Query
+from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS
 from skuscan.proto.bundle_pb2 import Probe
 from skuscan.proto.catalogue_pb2 import FileRef
 from skuscan.store.blobs import BlobFolder
@@ -59,11 +61,12 @@ class ProbeChooser:
         """Up to `wanted` probes, in a fixed order; fewer when the pictures have no clear answers."""
         candidates = list(_candidates(snapshot, displays, wanted * TRIED_PER_PROBE))
         embeddings = self._embeddings([candidate.picture for candidate in candidates])
-        unit, skus = vectors.large(), np.array(vectors.skus, dtype=object)
+        index = ExactIndex(vectors.rows.reshape(-1, EMBEDDING_SIZE))
+        skus = np.repeat(np.array(vectors.skus, dtype=object), len(REFERENCE_FILLS))
         clear = (
             Probe(picture=candidate.picture, sku=candidate.sku, embedding=embeddings[candidate.picture.sha256])
             for candidate in candidates
-            if _is_clear(unit, skus, candidate.sku, embeddings.get(candidate.picture.sha256, b""))
+            if is_clear(index, skus, candidate.sku, embeddings.get(candidate.picture.sha256, b""))
         )
         return list(islice(clear, wanted))
 
@@ -90,11 +93,19 @@ def _candidates(snapshot: Snapshot, displays: Mapping[bytes, FileRef], count: in
             yield _Candidate(reference.sku, picture)
 
 
-def _is_clear(unit: npt.NDArray[np.float32], skus: npt.NDArray[np.object_], sku: str, embedding: bytes) -> bool:
-    """The nearest reference is the SKU's own, and every other SKU is well behind."""
+def is_clear(index: ExactIndex, skus: npt.NDArray[np.object_], sku: str, embedding: bytes) -> bool:
+    """Whether a device that scans the picture finds the SKU's own nearest, and every other SKU well behind.
+
+    Args:
+        index: Of all references' vectors.
+        skus: (N,) whose each vector is.
+        sku: What the picture shows.
+        embedding: Of the picture; empty: it cannot be used.
+    """
     if not embedding:
         return False
-    similarity = unit @ dequantize(stored_vectors([embedding])[0, 0])
-    own = skus == sku
-    others = similarity[~own]
-    return bool(similarity[own].max() >= (others.max() if others.size else -1.0) + MINIMUM_MARGIN)
+    scan = dequantize(stored_vectors([embedding])[0, 0])
+    numbers, similarities = index.nearest(Query.of(scan), len(index))
+    own = skus[numbers] == sku
+    others = similarities[~own]
+    return bool(similarities[own].max() >= (others.max() if others.size else -1.0) + MINIMUM_MARGIN)

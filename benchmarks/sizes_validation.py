@@ -1,6 +1,6 @@
 """At which sizes a reference should be embedded: recall@1 on validation products, embedding alone.
 
-python -m benchmarks.margin_validation --pictures ../shared/data/train [--artifact DIR]
+python -m benchmarks.sizes_validation --pictures ../shared/data/train [--artifact DIR]
 
 A size is the share of its square that a picture fills; of several, the one that is most like the scan counts. In each
 catalogue 800 package scans stand beside the products that are asked for.
@@ -46,8 +46,10 @@ def main() -> None:
     fills = sorted({fill for choice in CHOICES for fill in choice})
 
     def embedded(pictures: list[Picture]) -> dict[float, np.ndarray]:
-        squares = {f: [letterbox(p, spec.size, spec.letterbox_grey, f) for p in pictures] for f in fills}
-        return {fill: np.stack([embedder.embed(square) for square in squares[fill]]) for fill in fills}
+        def one(picture: Picture, fill: float) -> np.ndarray:
+            return embedder.embed(letterbox(picture, spec.size, spec.letterbox_grey, fill))
+
+        return {fill: np.stack([one(picture, fill) for picture in pictures]) for fill in fills}
 
     asked = questions(given.pictures)
     both_parts = [*load_grozi(given.pictures, "train"), *load_grozi(given.pictures, "validation")]
