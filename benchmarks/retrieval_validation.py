@@ -5,7 +5,6 @@
 Scans are drawn photos of package scans and of drawn families, small packages among clutter included, and video crops;
 none of these products is trained on. Further package scans are added to the catalogue as distractors. Every cell holds
 recall@20 of the shortlist and, after a slash, how often the first answer is right (recall@1 where nothing is verified).
-Produce has several references a kind: the last table compares ways of counting them together.
 """
 
 import argparse
@@ -20,7 +19,7 @@ import numpy as np
 
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Decider, Measured
-from skuscan.embedding import apply_head, dequantize, quantize, unit
+from skuscan.embedding import apply_head, quantize
 from skuscan.keypoints import Keypoints, pack, unpack
 from skuscan.model import Model
 from skuscan.picture import centre, fit_longest_side, letterbox
@@ -35,7 +34,7 @@ from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.field_view import field_view
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design, draw_front
 from skuscan_models.synthetic.view_options import HARD, USUAL
-from skuscan_models.training.sources import load_boxes, load_grozi, load_produce
+from skuscan_models.training.sources import load_boxes, load_grozi
 
 ARTIFACT = released_folder()
 SMALL = replace(HARD, scale=(0.25, 0.5), things=(6, 14), min_visible=0.8)  # a package among others
@@ -234,42 +233,6 @@ def print_votes(shop: Shop, scans: Sequence[Scan]) -> None:
     )
 
 
-def print_several_references(encoder: Encoder, pictures: Path) -> None:
-    """Ways of counting a kind's references together; recall@1, @5 and @10 of produce."""
-    known, asked = (load_produce(pictures, part) for part in ("train", "validation"))
-    of_kind = np.repeat(np.arange(len(known)), [len(kind.pictures) for kind in known])
-    embed = encoder.eye.embedder.embed
-    rows = dequantize(np.stack([quantize(embed(picture)) for kind in known for picture in kind.pictures]))
-    truth = np.repeat(np.arange(len(asked)), [len(kind.pictures) for kind in asked])
-    scans = np.stack([embed(picture) for kind in asked for picture in kind.pictures])
-    common = unit(np.stack([rows[of_kind == kind].sum(axis=0) for kind in range(len(known))]))
-
-    def by_kind(similarities: np.ndarray, fuse: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        return np.stack([fuse(np.sort(similarities[:, of_kind == kind])) for kind in range(len(known))], axis=1)
-
-    def mean_of_best(ordered: np.ndarray, count: int) -> np.ndarray:
-        return np.asarray(ordered[:, -count:].mean(axis=1))
-
-    def expanded(count: int) -> np.ndarray:  # alpha-QE with alpha 3, Radenovic et al. 2018
-        nearest = np.argsort(-similarities)[:, :count]
-        weights = np.take_along_axis(similarities, nearest, 1).clip(0) ** 3
-        return unit(scans + (weights[..., np.newaxis] * rows[nearest]).sum(axis=1)) @ rows.T
-
-    similarities = scans @ rows.T
-    best = by_kind(similarities, partial(mean_of_best, count=1))
-    tries = {
-        "best": best,
-        **{f"mean of the best {n}": by_kind(similarities, partial(mean_of_best, count=n)) for n in (2, 3, 8)},
-        "common direction": scans @ common.T,
-        "mean of best and common direction": (best + scans @ common.T) / 2,
-        **{f"query expansion by {n}": by_kind(expanded(n), partial(mean_of_best, count=1)) for n in (1, 2, 5)},
-    }
-    print(f"produce, {len(rows)} references of {len(known)} kinds, {len(scans)} scans: recall@1, @5, @10")
-    for name, scores in tries.items():
-        ranks = (scores > scores[np.arange(len(scans)), truth][:, np.newaxis]).sum(axis=1)
-        print(f"{name:36}" + " ".join(f"{np.mean(ranks < n):.3f}" for n in (1, 5, 10)))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pictures", type=Path, required=True, help="folder with boxes, grozi120 and produce")
@@ -282,7 +245,6 @@ def main() -> None:
     shop = Shop(encoder, references)
     print_votes(shop, scans)
     print_searches(shop, scans)
-    print_several_references(encoder, given.pictures)
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ from skuscan.index import (
     ANNOY_NODE_BYTES,
     AnnoyIndex,
     ExactIndex,
-    LayeredIndex,
-    Neighbour,
     Query,
     largest,
 )
+from skuscan.layered_index import LayeredIndex, Neighbour
+from skuscan.several import Stretch
 
 LEAST_RECALL = 0.99  # of Annoy's first 20 rows among 5,000
 TREES = 50
@@ -235,13 +235,16 @@ def brute_force(catalogue: RowCatalogue, vector: np.ndarray, skus: int) -> list[
 
 
 def of_all_references(catalogue: RowCatalogue, vector: np.ndarray, nearest: Neighbour) -> Neighbour:
-    """With several references: the mean of the best cosine and that of the large pictures' common direction."""
+    """With several references: the mean of the best cosine and, stretched, the large pictures' common direction's."""
     rows = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
-    live = [r for r, sku in enumerate(catalogue.skus) if sku == nearest.sku and r not in catalogue.withdrawn_rows]
-    if len(live) == 1:
+    live: dict[str, list[int]] = {}
+    for row, sku in enumerate(catalogue.skus):
+        if row not in catalogue.withdrawn_rows:
+            live.setdefault(sku, []).append(row)
+    if len(live[nearest.sku]) == 1:
         return nearest
-    steps = Query.of(vector).steps
-    common = float(unit(dequantize(rows[live, 0]).astype(np.float64).sum(axis=0)) @ unit(steps))
+    stretch = Stretch.of(rows[of_sku, 0] for of_sku in live.values() if len(of_sku) > 1)
+    common = stretch.cosine(Query.of(vector).steps, rows[live[nearest.sku], 0])
     return replace(nearest, similarity=(nearest.similarity + common) / 2)
 
 

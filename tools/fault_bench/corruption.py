@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from skuscan.errors import SkuscanError
-from skuscan.index import LayeredIndex
+from skuscan.layered_index import LayeredIndex
 from skuscan.store import Generation, Store
 from skuscan.store.generation import KEYPOINTS_FILE, LAYERS
 from skuscan.sync.agent import Sync

@@ -13,7 +13,7 @@ from pathlib import Path
 from skuscan.annoy_file import annoy_installed
 from skuscan.embedding import Embedder
 from skuscan.errors import NetworkError, SkuscanError
-from skuscan.index import LayeredIndex
+from skuscan.layered_index import LayeredIndex
 from skuscan.runtime import RuntimeOptions
 from skuscan.store import Generation, Store
 from skuscan.store.housekeeping import bytes_on_disk

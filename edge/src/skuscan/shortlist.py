@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.catalogue import Catalogue
-from skuscan.index import LayeredIndex, Neighbour, largest
+from skuscan.index import largest
 from skuscan.keypoints import Keypoints
+from skuscan.layered_index import LayeredIndex, Neighbour
 
 VOTED_SHARE = 0.25  # of a shortlist: places for the SKUs with most votes; chosen on training pictures
 VOTED_ROWS = 4  # rows looked at for each such place: several references of one SKU may have most votes

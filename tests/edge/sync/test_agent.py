@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from skuscan.errors import ModelError, NetworkError, StoreError, TrustError
-from skuscan.index import LayeredIndex
+from skuscan.layered_index import LayeredIndex
 from skuscan.store import Store
 from skuscan.sync import sync_once
 from skuscan.sync.plan import takes_part

@@ -23,7 +23,7 @@ def command(threads: int, delegates: tuple[str, ...], store: Path, as_json: bool
     """
     from skuscan.embedding import Embedder
     from skuscan.errors import SkuscanError
-    from skuscan.index import LayeredIndex
+    from skuscan.layered_index import LayeredIndex
     from skuscan.runtime import RuntimeOptions
     from skuscan.store import Store
     from skuscan.store.store import METADATA_FOLDER
