@@ -21,7 +21,7 @@ import numpy as np
 from skuscan.embedding import Embedder, dequantize, quantize, unit
 from skuscan.model import Model
 from skuscan.runtime import RuntimeOptions
-from skuscan.several import PRIOR_REFERENCES, Stretch
+from skuscan.whitening import PRIOR_REFERENCES, Whitening
 from skuscan_models.artifacts import released_folder
 from skuscan_models.training.sources import Instance, load_grozi, load_produce
 
@@ -105,14 +105,14 @@ def common_direction(asked: Asked) -> np.ndarray:
     return np.asarray(asked.scans @ unit(np.add.reduceat(asked.rows[:, 0], asked.starts, axis=0)).T)
 
 
-def stretched(asked: Asked, prior: int) -> np.ndarray:
-    """The common direction's, in the stretched space."""
-    stretch = Stretch.of(asked.products, prior)
-    return np.array([[stretch.cosine(scan, of_product) for of_product in asked.products] for scan in asked.scans])
+def whitened(asked: Asked, prior: int) -> np.ndarray:
+    """The common direction's, in the whitened space."""
+    whitening = Whitening.of(asked.products, prior)
+    return np.array([[whitening.cosine(scan, of_product) for of_product in asked.products] for scan in asked.scans])
 
 
-def nearest_and_stretched(asked: Asked, prior: int) -> np.ndarray:
-    return np.asarray(nearest(asked) + stretched(asked, prior))
+def nearest_and_whitened(asked: Asked, prior: int) -> np.ndarray:
+    return np.asarray(nearest(asked) + whitened(asked, prior))
 
 
 def mean_of_nearest(asked: Asked, count: int) -> np.ndarray:
@@ -136,8 +136,8 @@ WAYS: Mapping[str, Way] = {
     "nearest and common direction": lambda asked: nearest(asked) + common_direction(asked),
     "mean of the nearest 2": partial(mean_of_nearest, count=2),
     "query expansion by 2": partial(expanded, count=2),
-    **{f"nearest, stretched common ({prior})": partial(nearest_and_stretched, prior=prior) for prior in PRIORS},
-    "stretched common direction": partial(stretched, prior=PRIOR_REFERENCES),
+    **{f"nearest, whitened common ({prior})": partial(nearest_and_whitened, prior=prior) for prior in PRIORS},
+    "whitened common direction": partial(whitened, prior=PRIOR_REFERENCES),
 }
 
 

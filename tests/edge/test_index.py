@@ -27,7 +27,7 @@ from skuscan.index import (
     largest,
 )
 from skuscan.layered_index import LayeredIndex, Neighbour
-from skuscan.several import Stretch
+from skuscan.whitening import Whitening
 
 LEAST_RECALL = 0.99  # of Annoy's first 20 rows among 5,000
 TREES = 50
@@ -235,7 +235,7 @@ def brute_force(catalogue: RowCatalogue, vector: np.ndarray, skus: int) -> list[
 
 
 def of_all_references(catalogue: RowCatalogue, vector: np.ndarray, nearest: Neighbour) -> Neighbour:
-    """With several references: the mean of the best cosine and, stretched, the large pictures' common direction's."""
+    """With several references: the mean of the best cosine and, whitened, the large pictures' common direction's."""
     rows = np.concatenate([catalogue.base_embeddings, catalogue.delta_embeddings])
     live: dict[str, list[int]] = {}
     for row, sku in enumerate(catalogue.skus):
@@ -243,8 +243,8 @@ def of_all_references(catalogue: RowCatalogue, vector: np.ndarray, nearest: Neig
             live.setdefault(sku, []).append(row)
     if len(live[nearest.sku]) == 1:
         return nearest
-    stretch = Stretch.of(rows[of_sku, 0] for of_sku in live.values() if len(of_sku) > 1)
-    common = stretch.cosine(Query.of(vector).steps, rows[live[nearest.sku], 0])
+    whitening = Whitening.of(rows[of_sku, 0] for of_sku in live.values() if len(of_sku) > 1)
+    common = whitening.cosine(Query.of(vector).steps, rows[live[nearest.sku], 0])
     return replace(nearest, similarity=(nearest.similarity + common) / 2)
 
 

@@ -12,6 +12,7 @@ import bisect
 import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -21,11 +22,11 @@ import numpy.typing as npt
 from skuscan.catalogue import Catalogue
 from skuscan.index import AnnoyIndex, ExactIndex, Index, Query, similarities_of
 from skuscan.model import EMBEDDING_SIZE, REFERENCE_FILLS
-from skuscan.several import Stretch
+from skuscan.whitening import Whitening
 
 VECTORS_PER_SKU = 8  # first asked for, for each SKU wanted: those of a few references of each
 GROWTH = 4  # times more are asked for when several references or withdrawn ones filled the list
-ROWS_LOOKED_AT = 20_000  # references at most that say what differs between those of a product: opening takes no longer
+ROWS_LOOKED_AT = 20_000  # references at most that say what differs between those of a product: bounds the time
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,6 @@ class LayeredIndex:
         """Use `LayeredIndex.open`."""
         self._layers = tuple(layers)
         self._sku_of_row = sku_of_row
-        self._stretch = Stretch.of(self._products())
         self.name = layers[0].index.name
 
     @classmethod
@@ -99,7 +99,7 @@ class LayeredIndex:
         """The SKU of a row, by all its references.
 
         Its similarity is the mean of two: the best reference's, and that of the common direction of the references'
-        large pictures in the catalogue's stretched space (`several.py`). The first knows the side that the scan shows;
+        large pictures in the catalogue's whitened space (`whitening.py`). The first knows the side that the scan shows;
         the second forgets what one photo had by chance. With one reference it is that one's.
 
         Args:
@@ -119,8 +119,13 @@ class LayeredIndex:
         best = int(np.argmax(similarities.max(axis=1)))
         similarity = float(similarities[best].max())
         if len(rows) > 1:
-            similarity = (similarity + self._stretch.cosine(query.steps, vectors[:, 0])) / 2
+            similarity = (similarity + self._whitening.cosine(query.steps, vectors[:, 0])) / 2
         return Neighbour(found.sku, rows[best], similarity)
+
+    @cached_property
+    def _whitening(self) -> Whitening:
+        """Made when the first product with several references is judged; twice by two threads, and then the same."""
+        return Whitening.of(self._products())
 
     def _products(self) -> Iterator[npt.NDArray[np.int8]]:
         """(n, 256) int8 of large pictures for each product with several, by SKU: layers make no difference."""

@@ -2,11 +2,11 @@
 
 Photos of one product differ by light, background and side. What differs between the references of the catalogue's own
 products shows in which directions, and there a difference between a scan and a product says little. So the space is
-stretched until such differences are alike in all directions (Fisher's linear discriminant; Hariharan, Malik and Ramanan
+whitened until such differences are alike in all directions (Fisher's linear discriminant; Hariharan, Malik and Ramanan
 2012, "Discriminative decorrelation for clustering and classification"), and a product stands in it by the common
 direction of its references.
 
-Few references say little of 256 directions, so what they say is mixed with no stretching at all, as if so many
+Few references say little of 256 directions, so what they say is mixed with no whitening at all, as if so many
 references had said that.
 """
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from skuscan.model import EMBEDDING_SIZE
 
-PRIOR_REFERENCES = 256  # for no stretching; on training pictures 64 to 1,024 do as well, docs/decisions/0160
+PRIOR_REFERENCES = 256  # for no whitening; on training pictures 64 to 1,024 do as well, docs/decisions/0160
 PRODUCTS_AT_ONCE = 256  # one large matrix product is faster than many small ones
 ROUNDING = 1e-12  # variance; one step of one component of int8 vectors is more
 DECIMALS = 9  # of a cosine: processors sum in other orders, and differ by some 1e-15
@@ -30,22 +30,23 @@ Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """The stretched space of one catalogue.
+class Whitening:
+    """The whitened space of one catalogue.
 
     Attributes:
-        product: (256, 256) float64, symmetric and positive: the inner product of `a` and `b` is `a @ product @ b`.
+        inverse_covariance: (256, 256) float64, of what differs within products, up to a factor; the inner product of
+            `a` and `b` is `a @ inverse_covariance @ b`.
     """
 
-    product: Matrix
+    inverse_covariance: Matrix
 
     @classmethod
-    def of(cls, products: Iterable[Vectors], prior: int = PRIOR_REFERENCES) -> "Stretch":
+    def of(cls, products: Iterable[Vectors], prior: int = PRIOR_REFERENCES) -> "Whitening":
         """By the references of products.
 
         Args:
             products: (n, 256) int8 for each product: its references' vectors, two or more.
-            prior: How many references no stretching counts as.
+            prior: How many references no whitening counts as.
         """
         scatter, known = np.zeros((EMBEDDING_SIZE, EMBEDDING_SIZE)), 0
         several = iter(products)
@@ -69,9 +70,9 @@ class Stretch:
             references: (n, 256) int8.
         """
         scan, direction = query.astype(np.float64), _directions(references).sum(axis=0)
-        stretched = self.product @ direction
-        squares = float(scan @ self.product @ scan) * float(direction @ stretched)
-        return round(float(scan @ stretched) / math.sqrt(squares), DECIMALS) if squares > 0 else 0.0
+        whitened = self.inverse_covariance @ direction
+        squares = float(scan @ self.inverse_covariance @ scan) * float(direction @ whitened)
+        return round(float(scan @ whitened) / math.sqrt(squares), DECIMALS) if squares > 0 else 0.0
 
 
 def _directions(vectors: Vectors) -> Matrix:

@@ -1,11 +1,11 @@
-"""The stretched space in which products with several references are compared."""
+"""The whitened space in which products with several references are compared."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skuscan.several import PRIOR_REFERENCES, Stretch
+from skuscan.whitening import PRIOR_REFERENCES, Whitening
 
 
 def products(rng: np.random.Generator, count: int, references: int, noise: np.ndarray) -> list[np.ndarray]:
@@ -25,13 +25,13 @@ def test_without_several_references_it_is_the_plain_cosine() -> None:
     rng = np.random.default_rng(0)
     (one,) = products(rng, 1, 1, np.ones(256))
     scan = rng.standard_normal(256).astype(np.float32)
-    stretch = Stretch.of([])
-    assert stretch.cosine(scan, one) == pytest.approx(scan @ directions(one)[0] / np.linalg.norm(scan))
+    whitening = Whitening.of([])
+    assert whitening.cosine(scan, one) == pytest.approx(scan @ directions(one)[0] / np.linalg.norm(scan))
 
 
 def test_the_same_picture_twice_says_nothing() -> None:
     (one,) = products(np.random.default_rng(0), 1, 1, np.ones(256))
-    assert np.array_equal(Stretch.of([np.repeat(one, 3, axis=0)]).product, np.eye(256))
+    assert np.array_equal(Whitening.of([np.repeat(one, 3, axis=0)]).inverse_covariance, np.eye(256))
 
 
 def test_it_is_whitening_by_what_differs_within_products() -> None:
@@ -47,7 +47,7 @@ def test_it_is_whitening_by_what_differs_within_products() -> None:
     scan = rng.standard_normal(256)
     a, b = scan @ whiten, directions(several[3]).sum(axis=0) @ whiten
     expected = a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
-    assert Stretch.of(several).cosine(scan.astype(np.float32), several[3]) == pytest.approx(expected, abs=1e-6)
+    assert Whitening.of(several).cosine(scan.astype(np.float32), several[3]) == pytest.approx(expected, abs=1e-6)
 
 
 def test_differences_that_photos_of_one_product_show_count_less() -> None:
@@ -55,13 +55,13 @@ def test_differences_that_photos_of_one_product_show_count_less() -> None:
     rng = np.random.default_rng(2)
     several = products(rng, 60, 6, noise=np.repeat([6.0, 0.3], 128))
     scans = [(rows[0].astype(np.float64), rows[1:]) for rows in several]
-    plain, stretched = Stretch.of([]), Stretch.of([rows for _, rows in scans])
+    plain, whitened = Whitening.of([]), Whitening.of([rows for _, rows in scans])
 
-    def right(stretch: Stretch) -> int:
-        found = [np.argmax([stretch.cosine(scan.astype(np.float32), rows) for _, rows in scans]) for scan, _ in scans]
+    def right(whitening: Whitening) -> int:
+        found = [np.argmax([whitening.cosine(scan.astype(np.float32), rows) for _, rows in scans]) for scan, _ in scans]
         return int((np.array(found) == np.arange(len(scans))).sum())
 
-    assert right(stretched) > right(plain) + 5
+    assert right(whitened) > right(plain) + 5
 
 
 @given(st.integers(0, 2**31), st.integers(2, 6))
@@ -69,8 +69,8 @@ def test_it_is_a_cosine(seed: int, count: int) -> None:
     rng = np.random.default_rng(seed)
     rows = rng.integers(-127, 128, (count, 256)).astype(np.int8)
     rows[rng.random(count) < 0.3] = 0
-    stretch = Stretch.of([rows])
+    whitening = Whitening.of([rows])
     for scan in (rng.standard_normal(256).astype(np.float32), rows[0].astype(np.float32), np.zeros(256, np.float32)):
-        assert -1 - 1e-12 <= stretch.cosine(scan, rows) <= 1 + 1e-12
+        assert -1 - 1e-12 <= whitening.cosine(scan, rows) <= 1 + 1e-12
     if rows[0].any():
-        assert stretch.cosine(rows[0].astype(np.float32), rows[:1]) == pytest.approx(1)
+        assert whitening.cosine(rows[0].astype(np.float32), rows[:1]) == pytest.approx(1)
