@@ -19,15 +19,16 @@ import numpy as np
 
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.decision import Decider, Measured
-from skuscan.embedding import apply_head, quantize
+from skuscan.embedding import apply_head, dequantize, quantize
+from skuscan.focus import excited_part, is_small
 from skuscan.keypoints import Keypoints, pack, unpack
 from skuscan.model import Model
-from skuscan.picture import centre, fit_longest_side, letterbox
+from skuscan.picture import fit_longest_side, letterbox
 from skuscan.proto.bundle_pb2 import Calibration
 from skuscan.proto.catalogue_pb2 import Reference
 from skuscan.recognition import RecognizerOptions
 from skuscan.runtime import Runtime, RuntimeOptions
-from skuscan.scan import CLOSER_SHARE, Eye
+from skuscan.scan import Eye
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.verification import verify_shortlist
 from skuscan_models.artifacts import released_folder
@@ -42,7 +43,8 @@ VIEWS = {"usual": USUAL, "hard": HARD, "small": SMALL}
 PHOTO_SIDES = (240, 640)  # px, longest side of a drawn photo
 FAMILIES, VARIANTS = 40, 3  # drawn
 SHORTLIST = RecognizerOptions().shortlist
-ACTIVATION_REACH, KEYPOINT_REACH = 2.0, 1.8  # standard deviations from the centre to a crop's edge
+KEYPOINT_REACH = 1.8  # standard deviations from the centre to a crop's edge
+CROWD, CROWDING_SHARES = 20, (0.3, 0.5)
 SEED = 3
 
 Picture = np.ndarray
@@ -50,12 +52,16 @@ Picture = np.ndarray
 
 @dataclass(frozen=True)
 class Scan:
-    """A photo, what it shows, and what was computed of it: an embedding of each crop, and keypoints."""
+    """A photo, what it shows, and what was computed of it: an embedding of each crop, and keypoints.
+
+    `is_small`: whether what excites the network is a small part of it.
+    """
 
     kind: str
     sku: str
     vectors: dict[str, np.ndarray]
     keypoints: Keypoints
+    is_small: bool
 
 
 class Encoder:
@@ -69,15 +75,17 @@ class Encoder:
     def scan(self, kind: str, sku: str, rgb: Picture) -> Scan:
         """Everything that a search may ask of a photo."""
         keypoints = self.eye.keypoints.query(rgb)
-        whole = self._features(rgb)
+        whole, middle = self._features(rgb), np.array(rgb.shape[1::-1]) / 2
+        left, top, right, bottom = part = excited_part(whole, *rgb.shape[:2])
         crops = {
-            "centre .75": centre(rgb, 0.75),
-            "centre .55": centre(rgb, CLOSER_SHARE),
-            "activation": _cut(rgb, *_activation_box(whole, rgb)),
+            "centre .75": _cut(rgb, middle, 0.75 * middle),
+            "centre .55": _cut(rgb, middle, 0.55 * middle),
+            "activation": rgb[top:bottom, left:right],
             "keypoints": _cut(rgb, *_keypoint_box(keypoints, rgb)),
         }
         vectors = {name: apply_head(self.model.head, self._features(crop)) for name, crop in crops.items()}
-        return Scan(kind, sku, {"whole": apply_head(self.model.head, whole)} | vectors, keypoints)
+        vectors["whole"] = apply_head(self.model.head, whole)
+        return Scan(kind, sku, vectors, keypoints, is_small(part, *rgb.shape[:2]))
 
     def reference(self, sku: str, rgb: Picture) -> Reference:
         """The record of a catalogue picture."""
@@ -98,20 +106,6 @@ def _cut(rgb: Picture, middle: np.ndarray, reach: np.ndarray) -> Picture:
     x0, y0 = np.clip(np.rint(middle - reach), 0, (width, height)).astype(int)
     x1, y1 = np.clip(np.rint(middle + reach), 0, (width, height)).astype(int)
     return rgb[y0:y1, x0:x1] if min(x1 - x0, y1 - y0) >= 16 else rgb
-
-
-def _activation_box(features: np.ndarray, rgb: Picture) -> tuple[np.ndarray, np.ndarray]:
-    """Where the network's feature map (h, w, c) is excited: mean of cubes, as GeM weighs it."""
-    height, width = rgb.shape[:2]
-    side, cells = max(height, width), features.shape[0]
-    places = (np.stack(np.meshgrid(np.arange(cells), np.arange(cells)), -1) + 0.5) * side / cells
-    places -= (np.array([side, side]) - (width, height)) / 2  # the letterbox's border
-    inside = ((places > 0) & (places < (width, height))).all(axis=-1)
-    energy = np.where(inside, (np.maximum(features, 0) ** 3).mean(axis=-1), 0)
-    energy = np.maximum(energy - np.percentile(energy[inside], 30), 0).ravel() + 1e-12
-    points = places.reshape(-1, 2)
-    middle = np.average(points, axis=0, weights=energy)
-    return middle, ACTIVATION_REACH * np.sqrt(np.average((points - middle) ** 2, axis=0, weights=energy))
 
 
 def _keypoint_box(keypoints: Keypoints, rgb: Picture) -> tuple[np.ndarray, np.ndarray]:
@@ -155,6 +149,8 @@ class Shop:
         self.catalogue = MemoryCatalogue(encoder.model, references)
         self.shortlister, self._eye = Shortlister(self.catalogue), encoder.eye
         self._decider = Decider(encoder.model.artifact.decision, Calibration())
+        self._vectors = dequantize(self.catalogue.base_embeddings)
+        self._crowding = _crowding(self._vectors)
 
     def nearest(self, scan: Scan, crops: Sequence[str]) -> list[Proposal]:
         """By the best similarity of any of the crops."""
@@ -165,16 +161,27 @@ class Shop:
                     best[proposal.sku] = proposal
         return sorted(best.values(), key=lambda proposal: -proposal.similarity)[:SHORTLIST]
 
+    def less_crowded(self, scan: Scan, share: float) -> list[Proposal]:
+        """By similarity, less a share of how crowded each reference's surroundings are beyond the usual."""
+        similarities = np.einsum("d,nfd->nf", scan.vectors["whole"], self._vectors).max(axis=1)
+        similarities -= share * (self._crowding - self._crowding.mean())
+        rows = np.argsort(-similarities)[:SHORTLIST].tolist()
+        return [Proposal(self.catalogue.sku_of_row(row), float(similarities[row]), (row,)) for row in rows]
+
     def with_votes(self, scan: Scan) -> list[Proposal]:
         """The shortlist as a recogniser makes it at first."""
         nearest = self.shortlister.nearest(scan.vectors["whole"], SHORTLIST)
         return self.shortlister.with_votes(nearest, scan.vectors["whole"], scan.keypoints)
 
     def with_closer(self, scan: Scan, crops: Sequence[str]) -> list[Proposal]:
-        """The shortlist, and what crops propose beyond it, judged by the whole."""
-        found = self.with_votes(scan)
+        """The shortlist and what crops propose beyond it, each by the best similarity of whole and crops.
+
+        What excites the network is such a crop if it is small, as in a recogniser.
+        """
+        found, whole = self.with_votes(scan), scan.vectors["whole"]
         for crop in crops:
-            found += self.shortlister.closer(found, scan.vectors["whole"], scan.vectors[crop], SHORTLIST)
+            counts = crop != "activation" or scan.is_small
+            found = self.shortlister.closer(found, whole, scan.vectors[crop], SHORTLIST, part_counts=counts)
         return found
 
     def first_verified(self, scan: Scan, proposals: Sequence[Proposal]) -> str:
@@ -184,6 +191,17 @@ class Shop:
         geometries = verify_shortlist(scan.keypoints, stored, self._eye.verification)
         measured = [Measured(p.sku, "", p.similarity, g) for (p, _), g in zip(pairs, geometries, strict=True)]
         return self._decider.rate(measured)[0].sku
+
+
+def _crowding(vectors: np.ndarray) -> np.ndarray:
+    """(n,): mean similarity of each of n references (n, 2, 256) to the `CROWD` others most like it.
+
+    The part of "cross-domain similarity local scaling" that belongs to references (Conneau et al. 2018, "Word
+    translation without parallel data"): what lies among many is near to any scan.
+    """
+    similarities = np.stack([(vectors @ one.T).max(axis=(1, 2)) for one in vectors])
+    np.fill_diagonal(similarities, -1)
+    return np.asarray(np.sort(similarities, axis=1)[:, -CROWD:].mean(axis=1))
 
 
 Search = Callable[[Scan], list[Proposal]]
@@ -197,6 +215,9 @@ def searches(shop: Shop) -> Iterator[tuple[str, Search, bool]]:
     yield "best of whole and centre .55", partial(shop.nearest, crops=["whole", "centre .55"]), False
     yield "best of whole and two centres", partial(shop.nearest, crops=crops[:3]), False
     yield "embedding, verified", partial(shop.nearest, crops=["whole"]), True
+    for share in CROWDING_SHARES:
+        yield f"less {share} crowding", partial(shop.less_crowded, share=share), False
+        yield f"less {share} crowding, verified", partial(shop.less_crowded, share=share), True
     yield "best of two centres, verified", partial(shop.nearest, crops=crops[:3]), True
     yield "with votes, verified", shop.with_votes, True
     for crop in crops[1:]:

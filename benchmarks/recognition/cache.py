@@ -8,6 +8,7 @@ preprocessing finds nothing. Several processes may use it at once. `rm -r build/
 import hashlib
 import pickle
 import sqlite3
+import struct
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import replace
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 import skuscan.features
 import skuscan_server.features
-from skuscan.embedding import Embedder
+from skuscan.embedding import Embedder, ScanEmbedding
 from skuscan.model import Model
 from skuscan.runtime import RuntimeOptions
 from skuscan.scan import Eye
@@ -37,6 +38,7 @@ LATER = (
     "verification.py",
 )
 DIGEST_DIGITS = 24  # of the file's name
+_PART = struct.Struct("<4I")  # left, top, right and bottom of where a closer look is, px
 WAIT = 60.0  # s, for another process to finish writing
 ONE_THREAD = RuntimeOptions(threads=1)
 
@@ -102,17 +104,18 @@ class CachedEmbedder(Embedder):
 
     cache: Cache
 
-    def embed(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """See `Embedder.embed`."""
+    def embed_scan(self, rgb: npt.NDArray[np.uint8]) -> ScanEmbedding:
+        """See `Embedder.embed_scan`."""
         pixels = hashlib.sha256(b"%d x %d" % rgb.shape[:2])
         pixels.update(np.ascontiguousarray(rgb).data)
         key = pixels.digest()
         kept = self.cache.get(key)
         if kept is not None:
-            return np.frombuffer(kept, np.float32)
-        vector = super().embed(rgb)
-        self.cache.put(key, vector.tobytes())
-        return vector
+            left, top, right, bottom = _PART.unpack(kept[-_PART.size :])
+            return ScanEmbedding(np.frombuffer(kept[: -_PART.size], np.float32), (left, top, right, bottom))
+        found = super().embed_scan(rgb)
+        self.cache.put(key, found.vector.tobytes() + _PART.pack(*found.part))
+        return found
 
 
 def cached_eye(model: Model, cache: Cache) -> Eye:

@@ -109,7 +109,7 @@ def paired_loss(before: Sequence[bool], after: Sequence[bool]) -> Results:
     return {"loss": (lost - won) / n, "loss_interval": [p_lost - p_won - half, p_lost - p_won + half]}
 
 
-def provenance(model: Model, command: str) -> Results:
+def provenance(model: Model, command: str, false_accept_rate: float) -> Results:
     """What made the results: no dates and no places."""
     decision = model.artifact.decision.SerializeToString(deterministic=True)
     return {
@@ -117,6 +117,7 @@ def provenance(model: Model, command: str) -> Results:
         "model": model.artifact.name,
         "feature_space": model.feature_space.hex(),
         "decision_sha256": hashlib.sha256(decision).hexdigest(),
+        "false_accept_rate": false_accept_rate,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in LIBRARIES},
         "machine": platform.machine(),

@@ -49,18 +49,19 @@ class Session:
     def run(self, shops: Sequence[Shop], given: argparse.Namespace) -> Results:
         """Ask everything, write everything, print the tables."""
         chosen = _chosen(shops, given)
-        model = given.model or ServerConfig().model_folder
+        model, usual_rate = given.model or ServerConfig().model_folder, ServerConfig().false_accept_rate
         with tempfile.TemporaryDirectory(prefix="skuscan-evaluation-") as folder, bars() as step:
-            place = Workplace(Path(folder), BUILD / "cache", self.train, model)
+            rate = given.false_accept_rate or usual_rate
+            place = Workplace(Path(folder), BUILD / "cache", self.train, model, rate)
             answers = run(chosen, place, step)
-            results = provenance(Model.open_folder(model), self.command)
+            results = provenance(Model.open_folder(model), self.command, rate)
             results |= results_of(chosen, answers, self.pooled)
             for shop in chosen:
                 if QUERIES in shop.asked:
                     photos = [photo.source for photo in shop.asked[QUERIES] if isinstance(photo.source, Path)]
                     results["sets"][shop.key]["time"] = scan_times(place.store(shop.key), photos)
         _write_mistakes(chosen, answers, BUILD / "mistakes" / self.name)
-        whole = chosen == list(shops) and given.model is None
+        whole = chosen == list(shops) and given.model is None and rate == usual_rate
         text = _write(results, self.results if whole else BUILD, self.name)
         Console(width=200).print(text, markup=False)
         return results
@@ -72,7 +73,16 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--limit", type=int, help="a seeded sample of so many photos of each kind")
     parser.add_argument("--only", nargs="+", metavar="KEY", help="sets, e.g. groceries-packaged shelves-left-out-0")
     parser.add_argument("--model", type=Path, help="another artefact's folder than the released one")
+    parser.add_argument("--false-accept-rate", type=accepted_rate, help="another than the server's default, e.g. 0.05")
     return parser
+
+
+def accepted_rate(text: str) -> float:
+    """A share between 0 and 1."""
+    rate = float(text)
+    if not 0 < rate < 1:
+        raise argparse.ArgumentTypeError(f"an accepted rate is above 0 and below 1, not {text}")
+    return rate
 
 
 def data_folder() -> Path | None:

@@ -45,12 +45,14 @@ class Workplace:
         cache: The folder of caches.
         train: The folder of training pictures.
         model: The artefact's folder.
+        false_accept_rate: What the operators accept.
     """
 
     folder: Path
     cache: Path
     train: Path
     model: Path
+    false_accept_rate: float
 
     def store(self, shop: str) -> Path:
         """A shop's device."""
@@ -58,7 +60,12 @@ class Workplace:
 
     def config(self, shop: str) -> ServerConfig:
         """A shop's server."""
-        return ServerConfig(data_folder=self.folder / shop / "server", model_folder=self.model, workers=1)
+        return ServerConfig(
+            data_folder=self.folder / shop / "server",
+            model_folder=self.model,
+            workers=1,
+            false_accept_rate=self.false_accept_rate,
+        )
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from benchmarks.recognition import session
 from benchmarks.recognition.drawn import front_picture
 from benchmarks.recognition.report import POOL, Aim, paired_loss, results_of, rounded
 from benchmarks.recognition.shops import NEGATIVES, NOTHING, QUERIES, Entry, Photo, Shop, plan_of
-from benchmarks.recognition.work import Answers
+from benchmarks.recognition.work import Answers, Workplace
+from skuscan_models.artifacts import released_folder
 from skuscan_models.synthetic.packaging import VALIDATION_FAMILIES, design
+from skuscan_server.config import ServerConfig
 from skuscan_server.evaluation.outcome import QueryOutcome
 
 
@@ -69,6 +71,11 @@ def test_rounding_reaches_every_number() -> None:
     assert rounded({"a": [0.123456, {"b": (1, 0.98765432)}]}) == {"a": [0.1235, {"b": [1, 0.9877]}]}
 
 
+def test_operators_accept_the_rate_that_is_asked_for(tmp_path: Path) -> None:
+    place = Workplace(tmp_path, tmp_path, tmp_path, released_folder(), false_accept_rate=0.05)
+    assert place.config("shop").false_accept_rate == 0.05
+
+
 def test_the_whole_way_with_a_tiny_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "BUILD", tmp_path / "build")
     products = [design(3, VALIDATION_FAMILIES[number], 0) for number in range(3)]
@@ -82,8 +89,9 @@ def test_the_whole_way_with_a_tiny_catalogue(tmp_path: Path, monkeypatch: pytest
             NEGATIVES: (Photo(0, ""), Photo(2, "")),
         },
     )
-    given = argparse.Namespace(only=None, limit=None, model=None)
-    session.Session("tiny", "make tiny", tmp_path / "results", tmp_path).run([shop], given)
+    given = argparse.Namespace(only=None, limit=None, model=None, false_accept_rate=None)
+    evaluation = session.Session("tiny", "make tiny", tmp_path / "results", tmp_path)
+    evaluation.run([shop], given)
     results = json.loads((tmp_path / "results" / "tiny.json").read_text())
     assert results["command"] == "make tiny"
     assert results["sets"]["tiny"]["recall_at_1"] == 1.0
@@ -94,3 +102,8 @@ def test_the_whole_way_with_a_tiny_catalogue(tmp_path: Path, monkeypatch: pytest
         assert ElementTree.parse(plot).getroot().tag.endswith("svg")
     assert len(list((tmp_path / "results").glob("*.svg"))) == 3
     assert "| tiny | 3 | 3 | **1.000" in (tmp_path / "results" / "tiny.md").read_text()
+    assert results["false_accept_rate"] == ServerConfig().false_accept_rate
+    given.false_accept_rate = 0.05
+    assert evaluation.run([shop], given)["false_accept_rate"] == 0.05
+    assert json.loads((tmp_path / "build" / "tiny.json").read_text())["false_accept_rate"] == 0.05
+    assert json.loads((tmp_path / "results" / "tiny.json").read_text()) == results

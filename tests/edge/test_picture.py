@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skuscan.errors import PictureError
-from skuscan.picture import DRAFT_LONGEST_SIDE, PictureLimits, centre, fit_longest_side, letterbox, load_picture
+from skuscan.picture import DRAFT_LONGEST_SIDE, PictureLimits, fit_longest_side, letterbox, load_picture
 
 LOSSY = 12  # grey levels by which JPEG and WebP may change a flat colour
 ORIENTATION = 0x0112  # EXIF tag
@@ -348,11 +348,3 @@ def test_a_letterbox_is_a_centred_square(shape: tuple[int, int], fill: float) ->
     for span in (rows, columns):
         assert abs(span[0] - (223 - span[-1])) <= 1
     assert max(len(rows), len(columns)) == 224 * fill
-
-
-@pytest.mark.parametrize(("share", "shape"), [(1.0, (40, 60, 3)), (0.5, (20, 30, 3)), (0.001, (1, 1, 3))])
-def test_the_centre_is_the_middle_share_of_both_sides(share: float, shape: tuple[int, ...]) -> None:
-    part = centre(flag(), share)
-    assert part.shape == shape
-    if share == 0.5:
-        np.testing.assert_array_equal(part, flag()[10:30, 15:45])

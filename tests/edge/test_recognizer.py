@@ -9,6 +9,7 @@ import pytest
 from skuscan.catalogue import MemoryCatalogue
 from skuscan.errors import ConfigError, FeatureSpaceError, PictureError, StoreError
 from skuscan.features import FeatureExtractor
+from skuscan.focus import is_small
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, ModelArtifact
 from skuscan.proto.catalogue_pb2 import Pair, Product, Reference
@@ -212,8 +213,9 @@ def with_another_in_the_middle(scan: np.ndarray, other: np.ndarray) -> np.ndarra
     return both
 
 
-def test_an_unsure_scan_takes_a_closer_look_and_judges_what_it_finds_by_the_whole_picture(
-    released_model: Model, references: list[Reference], eye: Eye
+@pytest.mark.parametrize("small", [True, False])
+def test_an_unsure_scan_takes_a_closer_look_which_counts_where_the_part_is_small(
+    released_model: Model, references: list[Reference], eye: Eye, *, small: bool
 ) -> None:
     options = RecognizerOptions(shortlist=2)
     always, never = (
@@ -222,16 +224,41 @@ def test_an_unsure_scan_takes_a_closer_look_and_judges_what_it_finds_by_the_whol
     )
     # What a closer look adds hangs on the last bits of a processor's sums; that it adds to one of many does not.
     scans = [with_another_in_the_middle(photo(package(3)), package(other)) for other in range(4, 14)]
-    scan = max(scans, key=lambda scan: len(always.measure(scan)))
-    first = {m.sku: m for m in never.measure(scan)}
-    both = {m.sku: m for m in always.measure(scan)}
-    assert len(first) == options.shortlist < len(both)
-    assert [sku for sku, m in both.items() if not m.closer] == list(first)
-    assert all(m.geometry is not None for m in both.values())
-    every = Recognizer(MemoryCatalogue(released_model, references), RecognizerOptions(shortlist=len(SKUS)), eye)
-    whole = {m.sku: m.similarity for m in every.measure(scan)}
-    assert {sku: m.similarity for sku, m in both.items()} == {sku: whole[sku] for sku in both}
-    assert {c.sku for c in always.identify(scan).candidates} == set(both)
+    border = 150 if small else 0
+    scans = [cv2.copyMakeBorder(s, *(border,) * 4, cv2.BORDER_REPLICATE) for s in scans]
+    parts = [eye.embedder.embed_scan(scan).part for scan in scans]
+    scans = [s for s, part in zip(scans, parts, strict=True) if is_small(part, *s.shape[:2]) == small]
+    scan = max(scans, key=lambda scan: len(always.measure(scan).last))
+    looks = always.measure(scan)
+    first = [(m.sku, m.similarity) for m in looks.first]
+    assert first == [(m.sku, m.similarity) for m in never.measure(scan).last]
+    closer = {m.sku: m for m in looks.last}
+    assert len(looks.first) == options.shortlist < len(closer)
+    assert list(closer)[: options.shortlist] == [m.sku for m in looks.first]
+    assert all(m.geometry is not None for m in closer.values())
+    every = Recognizer(MemoryCatalogue(deciding(released_model, closer_look_probability=0), references), eye=eye)
+    left, top, right, bottom = eye.embedder.embed_scan(scan).part
+    whole, part = ({m.sku: m.similarity for m in every.measure(s).last} for s in (scan, scan[top:bottom, left:right]))
+    expected = {sku: max(whole[sku], part[sku]) if small else whole[sku] for sku in closer}
+    assert {sku: m.similarity for sku, m in closer.items()} == expected
+    assert any(part[sku] > whole[sku] for sku in closer)
+    assert {c.sku for c in always.identify(scan).candidates} == set(closer)
+
+
+def test_a_small_package_among_others_is_found_by_a_closer_look(
+    released_model: Model, references: list[Reference], eye: Eye
+) -> None:
+    """A fifth of the frame's area, blurred: keypoints say little, and the whole is mostly shelf."""
+    wrong = {"never": 0, "always": 0}
+    for number in range(len(SKUS)):
+        scan = np.full((720, 720, 3), 150, np.uint8)
+        small = cv2.resize(package(number), (160, 200), interpolation=cv2.INTER_AREA)
+        scan[90 : 90 + 200, 480 : 480 + 160] = cv2.GaussianBlur(small, (0, 0), 4)
+        for name, probability in (("never", 0), ("always", 2)):
+            model = deciding(released_model, closer_look_probability=probability)
+            recognizer = Recognizer(MemoryCatalogue(model, references), eye=eye)
+            wrong[name] += recognizer.identify(scan).candidates[0].sku != SKUS[number]
+    assert wrong["always"] < wrong["never"]
 
 
 def test_a_sure_scan_takes_no_closer_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
@@ -242,15 +269,15 @@ def test_a_sure_scan_takes_no_closer_look(released_model: Model, references: lis
     assert min(unsure) < min(sure)
     model = deciding(released_model, closer_look_probability=(min(sure) + min(unsure)) / 2)
     recognizer = Recognizer(MemoryCatalogue(model, references), options, eye)
-    assert not any(m.closer for scan in known for m in recognizer.measure(scan))
-    assert any(m.closer for scan in unknown for m in recognizer.measure(scan))
+    assert all(recognizer.measure(scan).closer is None for scan in known)
+    assert any(recognizer.measure(scan).closer is not None for scan in unknown)
 
 
 def test_hidden_products_are_measured_by_no_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
     model = deciding(released_model, closer_look_probability=2)
     recognizer = Recognizer(MemoryCatalogue(model, references), RecognizerOptions(shortlist=4), eye)
     hidden = (SKUS[3], SKUS[5])
-    measured = {m.sku for m in recognizer.measure(photo(package(3)), hidden)}
+    measured = {m.sku for m in recognizer.measure(photo(package(3)), hidden).last}
     assert len(measured) >= 4
     assert not measured & set(hidden)
 

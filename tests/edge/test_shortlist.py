@@ -78,6 +78,36 @@ def test_hidden_skus_are_proposed_by_neither(catalogue: MemoryCatalogue) -> None
     assert len(found) == 8
 
 
+def test_a_closer_look_judges_each_by_the_more_similar_of_whole_and_part(catalogue: MemoryCatalogue) -> None:
+    """The scan looks like product 0, its part like product 4."""
+    shortlister = Shortlister(catalogue)
+    known = shortlister.nearest(direction(0), 3)
+    found = shortlister.closer(known, direction(0), direction(4), 4, hidden=("sku-005",), part_counts=True)
+    numbers = [int(p.sku.removeprefix("sku-")) for p in found]
+    assert numbers[:3] == [0, 1, 2]
+    assert numbers[3:] == [4, 3, 6]
+    expected = [np.cos(min(number, abs(number - 4)) / PRODUCTS) for number in numbers]
+    assert [p.similarity for p in found] == pytest.approx(expected, abs=1e-4)
+    assert [p.rows for p in found] == [(number,) for number in numbers]
+
+
+def test_a_part_of_what_fills_the_scan_only_proposes(catalogue: MemoryCatalogue) -> None:
+    shortlister = Shortlister(catalogue)
+    known = shortlister.nearest(direction(0), 3)
+    found = shortlister.closer(known, direction(0), direction(4), 4, hidden=("sku-005",), part_counts=False)
+    assert found[:3] == known
+    numbers = [int(p.sku.removeprefix("sku-")) for p in found]
+    assert numbers[3:] == [3, 4, 6]
+    assert [p.similarity for p in found] == pytest.approx([np.cos(n / PRODUCTS) for n in numbers], abs=5e-4)
+
+
+def test_what_a_part_finds_may_be_more_like_the_whole(catalogue: MemoryCatalogue) -> None:
+    shortlister = Shortlister(catalogue)
+    (known,) = shortlister.nearest(direction(0), 1)
+    found = {p.sku: p.similarity for p in shortlister.closer([known], direction(0), direction(4), 7, part_counts=True)}
+    assert found["sku-001"] == pytest.approx(np.cos(1 / PRODUCTS), abs=1e-4)
+
+
 def test_of_several_references_the_nearest_and_the_most_voted_are_verified(released_model: Model) -> None:
     others = [reference(number) for number in range(2, PRODUCTS)]
     both = [reference(0, "two-sides"), reference(1, "two-sides", printed=77)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from skuscan.decision import FEATURE_SIGNS, Decider, Measured
+from skuscan.decision import FEATURE_SIGNS, Decider, Looks, Measured
 from skuscan.model import Model
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan.recognition import RecognizerOptions
@@ -55,7 +55,7 @@ def made_up_scans(count: int, seed: int = 0) -> list[MeasuredScan]:
         shown = "" if number % 10 == 9 else f"sku-{right}"
         left = [m for m in measured if m.sku != f"sku-{right}"]
         foreign = [m for m in left if int(m.sku[4:]) // 2 != right // 2]
-        lists = (tuple(some[:SHORTLIST]) for some in (measured if shown else left, left, foreign))
+        lists = (Looks(tuple(some[:SHORTLIST])) for some in (measured if shown else left, left, foreign))
         scans.append(MeasuredScan("made-up", shown, str(right // 2), *lists))
     return scans
 
@@ -91,8 +91,8 @@ def test_a_scan_gives_the_product_found_left_out_and_its_family_left_out() -> No
 
 
 def test_a_scan_of_nothing_is_foreign_and_no_more() -> None:
-    nothing = MeasuredScan("made-up", "", "", (), (), ())
-    assert cases_of(nothing) == [Case(nothing, (), "", foreign=True)]
+    nothing = MeasuredScan("made-up", "", "", Looks(()), Looks(()), Looks(()))
+    assert cases_of(nothing) == [Case(nothing, Looks(()), "", foreign=True)]
 
 
 def test_no_weight_has_the_wrong_sign(coefficients: DecisionCoefficients) -> None:
@@ -124,7 +124,7 @@ def test_the_fit_is_the_least_loss_it_can_be(cases: list[Case]) -> None:
 def test_the_false_accept_rate_holds_on_scans_that_were_not_fitted_on(coefficients: DecisionCoefficients) -> None:
     decider = Decider(coefficients, Calibration())
     fresh = [case for scan in made_up_scans(200, seed=1) for case in cases_of(scan) if case.foreign]
-    accepted = [decider.decide(decider.rate(c.candidates), no_pair).kind == "match" for c in fresh]
+    accepted = [decider.decide(decider.rate(c.looks.last), no_pair).kind == "match" for c in fresh]
     assert np.mean(accepted) <= 3 * OPTIONS.false_accept_rate
 
 
@@ -179,8 +179,10 @@ def test_pictures_become_measured_scans(shared_data: Path, released_model: Model
     assert {s.sku for s in scans if s.source == "grozi"} == {"grozi120-5", "grozi120-12"}  # 0 is trained on
     assert [s.source for s in scans] == ["grozi"] * 4 + ["produce"] * 6 + ["boxes"] * 4 + ["drawn"] * 3
     for scan in scans:
-        assert all(m.geometry is not None for m in (*scan.whole, *scan.without_product, *scan.without_family))
-        assert scan.sku not in {m.sku for m in (*scan.without_product, *scan.without_family)}
+        looks = (scan.whole, scan.without_product, scan.without_family)
+        assert all(m.geometry is not None for look in looks for m in (*look.first, *look.last))
+        assert all(look.closer is not None for look in looks)
+        assert scan.sku not in {m.sku for look in looks[1:] for m in look.last}
     assert sum(not s.sku for s in scans) == 3
 
 
@@ -218,6 +220,25 @@ def test_the_threshold_holds_in_the_worst_catalogue_and_for_both_kinds_of_what_i
         of_kind = [j for j in judged if not j.case.truth and j.case.foreign == foreign]
         accepted = [j.is_clear(0.2) and j.verified[0].logit > least for j in of_kind]
         assert np.mean(accepted) <= allowed + 0.01
+
+
+def test_the_fit_and_its_thresholds_see_both_looks(cases: list[Case]) -> None:
+    """A closer look at which all are twice as similar, and one more is found."""
+    seen = []
+    for case in cases:
+        first = case.looks.first
+        found = Measured("sku-999", "", 0.1, Geometry.none())
+        closer = (*(replace(m, similarity=2 * m.similarity) for m in first), found)
+        seen.append(replace(case, looks=Looks(first, closer)))
+    examples = examples_of(seen, OPTIONS)
+    similarities = examples.x[:, list(FEATURE_SIGNS).index("similarity")]
+    expected = [[m.similarity for m in (*case.looks.first, *case.looks.last)] for case in seen]
+    assert sorted(similarities[similarities > 0]) == pytest.approx(sorted(value for some in expected for value in some))
+    for one in judge(seen, examples, OPTIONS):
+        first, last = one.case.looks.first, one.case.looks.last
+        assert {r.sku: r.evidence.similarity for r in one.verified} == {m.sku: m.similarity for m in last}
+        assert {r.sku: r.evidence.similarity for r in one.first} == {m.sku: m.similarity for m in first}
+        assert {r.sku for r in one.unverified} == {m.sku for m in first}
 
 
 def _lost_by_the_first_look(judged: Judged) -> Judged:

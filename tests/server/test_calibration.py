@@ -128,8 +128,8 @@ def test_the_chosen_rate_sets_the_threshold_and_holds_on_views_that_calibration_
     assert sum(not view.sold for view in views) == VIEWS  # so many that 1% of them is more than chance
     recognizer, rng = Recognizer(catalogue), np.random.default_rng(99)
     foreign_pictures = [draw_front(design(0, family, 0)) for family in VALIDATION_FAMILIES[1000:1120]]
-    unseen = [recognizer.measure(field_view(picture, rng)) for picture in foreign_pictures]
-    known = [recognizer.measure(field_view(np.array(Image.open(io.BytesIO(p))), rng)) for p in pictures]
+    unseen = [recognizer.measure(field_view(picture, rng)).last for picture in foreign_pictures]
+    known = [recognizer.measure(field_view(np.array(Image.open(io.BytesIO(p))), rng)).last for p in pictures]
     thresholds, matched = [], []
     for rate in (0.001, 0.01, 0.05):
         fitted = calibration_of(views, len(pictures), decision, rate)

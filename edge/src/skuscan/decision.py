@@ -49,7 +49,7 @@ class Evidence:
     """What search and verification measured about one candidate.
 
     Attributes:
-        similarity: Cosine of the scan and the candidate's nearest reference, -1 to 1.
+        similarity: As in `Measured`, -1 to 1.
         margin: How much that is above the most similar rival's; negative for all but the first.
         verified: Whether keypoints were compared; the numbers below are 0 when not.
         agreeing: As in `Geometry`.
@@ -87,10 +87,9 @@ class Measured:
     Attributes:
         sku: Its product.
         group: Products of one non-empty group count as one answer, and are no rivals.
-        similarity: Cosine of its nearest reference.
+        similarity: Cosine of its nearest reference and the scan, or the part that a closer look took.
         geometry: None: not verified.
         view: The scan through that geometry; None: there is none, or too little in sight.
-        closer: Whether only a closer look at the scan proposed it.
     """
 
     sku: str
@@ -98,7 +97,24 @@ class Measured:
     similarity: float
     geometry: Geometry | None = None
     view: View | None = None
-    closer: bool = False
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was measured of a scan.
+
+    Attributes:
+        first: The candidates, nearest first.
+        closer: Those and further ones, as a closer look measured them; None: none was taken.
+    """
+
+    first: tuple[Measured, ...]
+    closer: tuple[Measured, ...] | None = None
+
+    @property
+    def last(self) -> tuple[Measured, ...]:
+        """What the answer is made of."""
+        return self.first if self.closer is None else self.closer
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ The head is weighted GeM pooling (Radenovic et al. 2018, "Fine-tuning CNN image 
 projection to 256 components, and unit length. Stored and sent vectors are int8: direction only.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from skuscan.errors import ModelError
+from skuscan.focus import Box, excited_part
 from skuscan.model import REFERENCE_FILLS, Head, Model
 from skuscan.picture import letterbox
 from skuscan.proto.bundle_pb2 import PreprocessSpec
@@ -16,6 +19,19 @@ from skuscan.runtime import Runtime, RuntimeDescription, RuntimeOptions
 GEM_FLOOR = np.float32(1e-6)  # Radenovic et al. clip here: roots and powers need positive numbers
 INT8_STEPS = 127
 MAX_INPUT_STEP_ERROR = 1.0  # steps of 256 by which the network may read a pixel differently from its PreprocessSpec
+
+
+@dataclass(frozen=True)
+class ScanEmbedding:
+    """What the network makes of a scan.
+
+    Attributes:
+        vector: (256,) float32 of unit length.
+        part: Left, top, right and bottom of where it sees something, px.
+    """
+
+    vector: npt.NDArray[np.float32]
+    part: Box
 
 
 class Embedder:
@@ -43,15 +59,21 @@ class Embedder:
         return cls(model.artifact.preprocess, model.head, Runtime.open(model.backbone, options))
 
     def embed(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """The embedding of a scan.
+        """The embedding of a picture as a scan shows it: (256,) float32 of unit length.
 
         Args:
             rgb: (H, W, 3) uint8, upright.
-
-        Returns:
-            (256,) float32 of unit length.
         """
-        return self._embed(letterbox(rgb, self._size, self._grey))
+        return self.embed_scan(rgb).vector
+
+    def embed_scan(self, rgb: npt.NDArray[np.uint8]) -> ScanEmbedding:
+        """The embedding of a scan, and where a closer look should be.
+
+        Args:
+            rgb: (H, W, 3) uint8, upright.
+        """
+        feature_map = self._feature_map(letterbox(rgb, self._size, self._grey))
+        return ScanEmbedding(apply_head(self._head, feature_map), excited_part(feature_map, *rgb.shape[:2]))
 
     def embed_reference(self, rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """The embeddings of a catalogue picture at each of `REFERENCE_FILLS`.
@@ -64,10 +86,11 @@ class Embedder:
         Returns:
             (2, 256) float32, rows of unit length.
         """
-        return np.stack([self._embed(letterbox(rgb, self._size, self._grey, fill)) for fill in REFERENCE_FILLS])
+        squares = (letterbox(rgb, self._size, self._grey, fill) for fill in REFERENCE_FILLS)
+        return np.stack([apply_head(self._head, self._feature_map(square)) for square in squares])
 
-    def _embed(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return apply_head(self._head, self._network.run(pixels[np.newaxis]))
+    def _feature_map(self, square: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return self._network.run(square[np.newaxis])
 
 
 def apply_head(head: Head, feature_map: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

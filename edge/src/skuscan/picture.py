@@ -115,22 +115,6 @@ def fit_longest_side(rgb: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.ui
     return np.asarray(cv2.resize(rgb, (new_width, new_height), interpolation=method), np.uint8)
 
 
-def centre(rgb: npt.NDArray[np.uint8], share: float) -> npt.NDArray[np.uint8]:
-    """The middle of a picture.
-
-    Args:
-        rgb: (H, W, 3) uint8.
-        share: Of both sides, above 0 up to 1.
-
-    Returns:
-        (h, w, 3) uint8, a view; h and w are at least 1.
-    """
-    height, width = rgb.shape[:2]
-    inner_height, inner_width = max(1, round(height * share)), max(1, round(width * share))
-    top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    return rgb[top : top + inner_height, left : left + inner_width]
-
-
 def _checked_array(pixels: npt.NDArray[np.uint8], limits: PictureLimits) -> npt.NDArray[np.uint8]:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise PictureError(

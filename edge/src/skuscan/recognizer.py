@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from skuscan.catalogue import Catalogue
-from skuscan.decision import Measured
+from skuscan.decision import Looks
 from skuscan.recognition import Image, Recognition, RecognizerOptions
 from skuscan.scan import Eye, Scan, Session
 from skuscan.store import Generation, Store
@@ -87,7 +87,7 @@ class Recognizer:
         """
         return Scan(self._current_session(), self.options).answer(image)
 
-    def measure(self, image: Image, hidden: Collection[str] = ()) -> list[Measured]:
+    def measure(self, image: Image, hidden: Collection[str] = ()) -> Looks:
         """What search and verification say of the shortlist, before any decision: what a decision is fitted on.
 
         Nothing is skipped because the embedding is certain; a closer look is taken where a scan would take it.

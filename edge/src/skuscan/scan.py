@@ -1,7 +1,7 @@
 """One picture's way through the stages:
 
 decode -> embed -> search -> (certain? decide) -> keypoints -> votes -> verify the shortlist
-       -> (unsure? embed, search and verify what the middle of the picture proposes) -> decide
+       -> (unsure? embed and search the part in which the network sees something, verify what is new) -> decide
 """
 
 import time
@@ -15,19 +15,18 @@ import numpy.typing as npt
 from skuscan.appearance import SCAN_SIDE, Appearance, View, look
 from skuscan.appearance import unpack as unpack_appearance
 from skuscan.catalogue import Catalogue
-from skuscan.decision import Decider, Measured, Rated
-from skuscan.embedding import Embedder
+from skuscan.decision import Decider, Looks, Measured, Rated
+from skuscan.embedding import Embedder, ScanEmbedding
 from skuscan.errors import BundleError, FeatureSpaceError, StoreError
+from skuscan.focus import is_small
 from skuscan.keypoint_extraction import KeypointExtractor
 from skuscan.keypoints import Keypoints, unpack
 from skuscan.model import Model
-from skuscan.picture import centre, fit_longest_side, load_picture
+from skuscan.picture import fit_longest_side, load_picture
 from skuscan.recognition import STAGES, Candidate, Image, Outline, Recognition, RecognizerOptions
 from skuscan.runtime import RuntimeOptions
 from skuscan.shortlist import Proposal, Shortlister
 from skuscan.verification import Geometry, VerificationOptions, project, verify_shortlist
-
-CLOSER_SHARE = 0.55  # of both sides of a picture: the part of a closer look; chosen on training pictures
 
 
 @dataclass(frozen=True)
@@ -113,52 +112,61 @@ class Scan:
         timings = {stage: self._timings[stage] for stage in STAGES if stage in self._timings}
         return Recognition(decision, candidates, session.catalogue.number, timings, damaged)
 
-    def measure(self, image: Image) -> list[Measured]:
+    def measure(self, image: Image) -> Looks:
         """See `Recognizer.measure`."""
         rgb = load_picture(image, self._options.limits)
-        vector, nearest = self._search(rgb)
-        return self._look(rgb, vector, nearest)[0]
+        whole, nearest = self._search(rgb)
+        return self._look(rgb, whole, nearest)[0]
 
     def _shortlist(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """The search's proposals, verified unless the embedding alone is certain."""
-        vector, nearest = self._search(rgb)
+        whole, nearest = self._search(rgb)
         alone = self._options.mode == "embedding"
         if alone or self._session.decider.may_be_certain:
             with self._timed("decide"):
                 rated = self._session.decider.rate(self._with_products(nearest))
             if alone or self._session.decider.is_certain(rated):
                 return rated
-        return self._look(rgb, vector, nearest)[1]
+        return self._look(rgb, whole, nearest)[1]
 
     def _rated(self, measured: Sequence[Measured]) -> list[Rated]:
         with self._timed("decide"):
             return self._session.decider.rate(measured)
 
-    def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.float32], list[Proposal]]:
+    def _search(self, rgb: npt.NDArray[np.uint8]) -> tuple[ScanEmbedding, list[Proposal]]:
         with self._timed("embed"):
-            vector = self._session.eye.embedder.embed(rgb)
+            whole = self._session.eye.embedder.embed_scan(rgb)
         with self._timed("search"):
-            return vector, self._session.shortlister.nearest(vector, self._options.shortlist, self._hidden)
+            return whole, self._session.shortlister.nearest(whole.vector, self._options.shortlist, self._hidden)
 
     def _look(
-        self, rgb: npt.NDArray[np.uint8], vector: npt.NDArray[np.float32], nearest: Sequence[Proposal]
-    ) -> tuple[list[Measured], list[Rated]]:
-        """The shortlist by embedding and keypoints, verified; a longer one where that leaves the decision unsure."""
+        self, rgb: npt.NDArray[np.uint8], whole: ScanEmbedding, nearest: Sequence[Proposal]
+    ) -> tuple[Looks, list[Rated]]:
+        """The shortlist by embedding and keypoints, verified; a closer look where that leaves the decision unsure."""
         with self._timed("keypoints"):
             query = self._session.eye.keypoints.query(rgb)
         with self._timed("search"):
-            shortlist = self._session.shortlister.with_votes(nearest, vector, query, self._hidden)
-        measured = self._verified(rgb, query, shortlist)
-        rated = self._rated(measured)
+            shortlist = self._session.shortlister.with_votes(nearest, whole.vector, query, self._hidden)
+        first = self._verified(rgb, query, shortlist)
+        rated = self._rated(first)
         if not self._session.decider.is_unsure(rated):
-            return measured, rated
+            return Looks(tuple(first)), rated
+        left, top, right, bottom = whole.part
         with self._timed("embed"):
-            part = self._session.eye.embedder.embed(centre(rgb, CLOSER_SHARE))
+            part = self._session.eye.embedder.embed(rgb[top:bottom, left:right])
         with self._timed("search"):
-            count = self._options.shortlist
-            more = self._session.shortlister.closer(shortlist, vector, part, count, self._hidden)
-        measured += [replace(m, closer=True) for m in self._verified(rgb, query, more)]
-        return measured, self._rated(measured)
+            every = self._session.shortlister.closer(
+                shortlist,
+                whole.vector,
+                part,
+                self._options.shortlist,
+                self._hidden,
+                part_counts=is_small(whole.part, *rgb.shape[:2]),
+            )
+        similarity = {proposal.sku: proposal.similarity for proposal in every}
+        again = [replace(measured, similarity=similarity[measured.sku]) for measured in first]
+        closer = again + self._verified(rgb, query, every[len(shortlist) :])
+        return Looks(tuple(first), tuple(closer)), self._rated(closer)
 
     def _everything(self, rgb: npt.NDArray[np.uint8]) -> list[Rated]:
         """Every SKU by its best verified reference; the embedding says nothing."""

@@ -89,11 +89,19 @@ class Shortlister:
         return sorted(kept.values(), key=lambda proposal: (-proposal.similarity, proposal.sku))
 
     def closer(
-        self, known: Sequence[Proposal], vector: Vector, part: Vector, count: int, hidden: Collection[str] = ()
+        self,
+        known: Sequence[Proposal],
+        vector: Vector,
+        part: Vector,
+        count: int,
+        hidden: Collection[str] = (),
+        *,
+        part_counts: bool,
     ) -> list[Proposal]:
-        """What a part of the scan proposes beyond what is known, judged by the whole.
+        """What is known, and what a part of the scan proposes beyond it.
 
-        A part may show a logo alone: it finds what the whole lost among its surroundings, and judges worse.
+        A product among others is lost in the whole: then each counts with the more similar of whole and part. One that
+        fills the whole is cut up in the part, of which a logo may be all that is left: then the whole alone counts.
 
         Args:
             known: Proposed before.
@@ -101,14 +109,19 @@ class Shortlister:
             part: (256,) float32 of the part.
             count: SKUs nearest to the part that are looked at.
             hidden: SKUs to pass over.
+            part_counts: Which of the two it is.
 
         Returns:
-            The most similar first.
+            The known ones in their order, then the new ones, the most similar first.
         """
         before = {proposal.sku for proposal in known}
-        new = [p for p in self.nearest(part, count, hidden) if p.sku not in before]
-        judged = [_proposal(self.index.judge(vector, proposal.rows[0])) for proposal in new]
-        return sorted(judged, key=lambda proposal: (-proposal.similarity, proposal.sku))
+        found = [p for p in self.nearest(part, count, hidden) if p.sku not in before]
+        again, new = list(known), [_proposal(self.index.judge(vector, p.rows[0])) for p in found]
+        if part_counts:
+            by_part = [self.index.judge(part, p.rows[0]).similarity for p in known]
+            again = [replace(p, similarity=max(p.similarity, one)) for p, one in zip(known, by_part, strict=True)]
+            new = [max(pair, key=lambda p: p.similarity) for pair in zip(found, new, strict=True)]
+        return again + sorted(new, key=lambda proposal: (-proposal.similarity, proposal.sku))
 
     def _most_voted(self, query: Keypoints, count: int, hidden: Collection[str]) -> list[int]:
         """The most voted row of each of the `count` SKUs with most votes."""

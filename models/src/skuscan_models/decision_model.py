@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from skuscan.decision import FEATURE_SIGNS, Decider, Measured, Rated, ahead, compare, features
+from skuscan.decision import FEATURE_SIGNS, Decider, Looks, Measured, Rated, ahead, compare, features
 from skuscan.proto.bundle_pb2 import Calibration, DecisionCoefficients
 from skuscan_models.decision_scans import MeasuredScan
 from skuscan_models.rates import threshold_of_rate
@@ -50,13 +50,13 @@ class Case:
 
     Attributes:
         scan: What was measured.
-        candidates: The shortlist.
+        looks: The shortlist, as the first look and a closer one measured it.
         truth: The SKU to find; "" when none of the candidates may be accepted.
         foreign: Whether nothing like the scanned product is in the catalogue.
     """
 
     scan: MeasuredScan
-    candidates: tuple[Measured, ...]
+    looks: Looks
     truth: str
     foreign: bool
 
@@ -87,13 +87,14 @@ def cases_of(scan: MeasuredScan) -> list[Case]:
 
 
 def examples_of(cases: Sequence[Case], options: FitOptions) -> Examples:
-    """A row for each candidate of each case, verified and not. The cases of a source weigh 1 together."""
+    """A row for each candidate of each case: by each look, and unverified. The cases of a source weigh 1 together."""
     of_source = dict.fromkeys({case.scan.source for case in cases}, 0.0)
     for case in cases:
         of_source[case.scan.source] += _weight(case, options)
     rows, labels, weights, folds = [], [], [], []
     for case in cases:
-        for candidates in (case.candidates, _unverified(case.candidates)):
+        first = case.looks.first
+        for candidates in (first, case.looks.last, _unverified(first)):
             for candidate, evidence in zip(candidates, compare(candidates), strict=True):
                 named = features(evidence)
                 rows.append([named.get(name, 0.0) for name in FEATURES])
@@ -164,10 +165,10 @@ def judge(cases: Sequence[Case], examples: Examples, options: FitOptions) -> lis
     deciders = {fold: Decider(fit(examples.outside(fold), options), Calibration()) for fold in set(examples.fold)}
     judged = []
     for case in cases:
-        if case.candidates:
+        first = case.looks.first
+        if first:
             decider = deciders[fold_of(case.scan, options.folds)]
-            first = tuple(candidate for candidate in case.candidates if not candidate.closer)
-            lists = (case.candidates, _unverified(first), first)
+            lists = (case.looks.last, _unverified(first), first)
             judged.append(Judged(case, *(tuple(decider.rate(some)) for some in lists)))
     return judged
 

@@ -43,7 +43,7 @@ def _of_source(judged: Sequence[Judged], coefficients: DecisionCoefficients) -> 
     left_out = [j for j in judged if not j.case.truth and not j.case.foreign]
     return {
         "scans": len(known),
-        "in_shortlist": _share([any(m.sku == j.case.truth for m in j.case.candidates) for j in known]),
+        "in_shortlist": _share([any(m.sku == j.case.truth for m in j.case.looks.last) for j in known]),
         "recall_embedding": _share([j.unverified[0].sku == j.case.truth for j in known]),
         "recall_keypoints": _share([_best_by_keypoints(j) == j.case.truth for j in known]),
         "recall_fused": _share([j.is_right for j in known]),

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skuscan.catalogue import MemoryCatalogue
-from skuscan.decision import Measured
+from skuscan.decision import Looks
 from skuscan.errors import PictureError
 from skuscan.features import FeatureExtractor
 from skuscan.model import Model
@@ -96,7 +96,7 @@ class MeasuredScan:
         source: The catalogue's name.
         sku: What it shows; "" for nothing of this catalogue.
         family: Of what it shows; "" for no product at all.
-        whole: Measured in the whole catalogue, nearest first.
+        whole: In the whole catalogue.
         without_product: As if the product were not in the catalogue; its near-duplicates are.
         without_family: As if no product of its family were in the catalogue.
     """
@@ -104,9 +104,9 @@ class MeasuredScan:
     source: str
     sku: str
     family: str
-    whole: tuple[Measured, ...]
-    without_product: tuple[Measured, ...]
-    without_family: tuple[Measured, ...]
+    whole: Looks
+    without_product: Looks
+    without_family: Looks
 
 
 def measured_scans(model: Model, pictures: Path, sizes: Sizes, seed: int) -> Iterator[MeasuredScan]:
@@ -225,9 +225,9 @@ def _measure(
     for photo in photos:
         sku = photo.item.sku if photo.item is not None and photo.item.sku in known else ""
         family = photo.item.family if photo.item is not None else ""
-        whole = tuple(recognizer.measure(photo.picture))
+        whole = recognizer.measure(photo.picture)
         without = (
-            tuple(recognizer.measure(photo.picture, hidden)) if hidden else whole
+            recognizer.measure(photo.picture, hidden) if hidden else whole
             for hidden in ([sku] if sku else [], families.get(family, []))
         )
         yield MeasuredScan(source, sku, family, whole, *without)

@@ -111,12 +111,12 @@ def drawn_views(
         sku, picture = catalogue.sku_of_row(row), load_picture(read_picture(row))
         rng = np.random.default_rng([SEED, zlib.crc32(sku.encode()), round_])
         photo, group = field_view(picture, rng, mixed(number)), _group(catalogue, sku)
-        measured = recognizer.measure(photo)
+        measured = recognizer.measure(photo).last
         same = {sku, *(m.sku for m in measured if _is_same(m.sku, m.group, sku, group))}
-        foreign = _others(recognizer.measure(photo, hidden=same), sku, group)
+        foreign = _others(recognizer.measure(photo, hidden=same).last, sku, group)
         alike = look_alikes.of(row, [m.sku for m in foreign])
         if alike:
-            foreign = _others(recognizer.measure(photo, hidden=same | alike), sku, group)
+            foreign = _others(recognizer.measure(photo, hidden=same | alike).last, sku, group)
         also = look_alikes.of(row, [m.sku for m in foreign])  # those that the hidden ones made room for
         foreign = [m for m in foreign if m.sku not in also]
         for sold, offered in ((True, measured), (False, foreign)):

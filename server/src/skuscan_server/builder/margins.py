@@ -70,7 +70,7 @@ def measure_leads(job: LeadJob, recipe: Recipe) -> dict[str, list[float]]:
     picture, rng = load_picture(job.picture), np.random.default_rng([SEED, zlib.crc32(job.sku.encode())])
     leads: dict[str, list[float]] = {sku: [] for sku in skus - {job.sku}}
     for options in VIEWS:
-        logits = {r.sku: r.logit for r in decider.rate(recognizer.measure(field_view(picture, rng, options)))}
+        logits = {r.sku: r.logit for r in decider.rate(recognizer.measure(field_view(picture, rng, options)).last)}
         for sku, of_sku in leads.items():
             of_sku.append(logits[sku] - logits[job.sku])
     return leads

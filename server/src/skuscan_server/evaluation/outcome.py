@@ -18,7 +18,7 @@ class QueryOutcome:
         shortlists: What the search proposes when it proposes so many, before any closer look, in no order.
         rankings: Parts of the way by their names, best first: what each would have answered.
         verified: Whether keypoints were compared.
-        closer: Whether a closer look at the picture proposed further candidates.
+        closer: Whether the picture took a closer look.
         milliseconds: Of `identify`, decoding included.
         outline: Where the first candidate was found, four corners in px of the picture; empty: nowhere.
     """

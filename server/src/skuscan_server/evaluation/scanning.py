@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from skuscan.decision import Measured
+from skuscan.decision import Looks, Measured
 from skuscan.recognition import Image, Recognition, RecognizerOptions
 from skuscan.recognizer import Recognizer
 from skuscan.scan import Eye
@@ -55,8 +55,8 @@ class Scanner:
             PictureError: The picture cannot be used.
         """
         answer = self._full.identify(image)
-        measured = self._full.measure(image) if parts else []
-        shortlists, rankings = self._parts_of(image, measured) if parts else ({}, {})
+        looks = self._full.measure(image) if parts else Looks(())
+        shortlists, rankings = self._parts_of(image, looks) if parts else ({}, {})
         verified = any(candidate.evidence.verified for candidate in answer.candidates)
         outline = answer.candidates[0].outline if answer.candidates else None
         return QueryOutcome(
@@ -69,27 +69,27 @@ class Scanner:
             shortlists=shortlists,
             rankings=rankings,
             verified=verified,
-            closer=verified and any(one.closer for one in measured),
+            closer=verified and looks.closer is not None,
             milliseconds=sum(answer.timings.values()),
             outline=() if outline is None else tuple((float(x), float(y)) for x, y in outline),
         )
 
-    def _parts_of(self, image: Image, measured: Sequence[Measured]) -> tuple[dict[int, Ranking], dict[str, Ranking]]:
+    def _parts_of(self, image: Image, looks: Looks) -> tuple[dict[int, Ranking], dict[str, Ranking]]:
         """Shortlists by their length, and rankings by the name of the part that made them."""
-        shortlists = {self._full.options.shortlist: self._first_look(measured)}
+        shortlists = {self._full.options.shortlist: self._named(looks.first)}
         for recognizer in self._shortlists:
-            shortlists[recognizer.options.shortlist] = self._first_look(recognizer.measure(image))
-        fused = sorted(measured, key=lambda one: -fused_score(one.similarity, one.geometry))
+            shortlists[recognizer.options.shortlist] = self._named(recognizer.measure(image).first)
+        fused = sorted(looks.last, key=lambda one: -fused_score(one.similarity, one.geometry))
         rankings = {
             "embedding": self._skus(self._embedding.identify(image)),
-            "embedding_orb": self._grouped(one.sku for one in fused),
+            "embedding_orb": self._named(fused),
         }
         if self._against_all is not None:
             rankings["orb"] = self._skus(self._against_all.identify(image))
         return shortlists, rankings
 
-    def _first_look(self, measured: Sequence[Measured]) -> Ranking:
-        return self._grouped(one.sku for one in measured if not one.closer)
+    def _named(self, measured: Sequence[Measured]) -> Ranking:
+        return self._grouped(one.sku for one in measured)
 
     def _skus(self, answer: Recognition) -> tuple[str, ...]:
         return self._grouped(candidate.sku for candidate in answer.candidates)
