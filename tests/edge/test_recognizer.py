@@ -224,7 +224,7 @@ def test_an_unsure_scan_takes_a_closer_look_which_counts_where_the_part_is_small
     )
     # What a closer look adds hangs on the last bits of a processor's sums; that it adds to one of many does not.
     scans = [with_another_in_the_middle(photo(package(3)), package(other)) for other in range(4, 14)]
-    border = 150 if small else 0
+    border = 300 if small else 0
     scans = [cv2.copyMakeBorder(s, *(border,) * 4, cv2.BORDER_REPLICATE) for s in scans]
     parts = [eye.embedder.embed_scan(scan).part for scan in scans]
     scans = [s for s, part in zip(scans, parts, strict=True) if is_small(part, *s.shape[:2]) == small]
@@ -233,7 +233,8 @@ def test_an_unsure_scan_takes_a_closer_look_which_counts_where_the_part_is_small
     first = [(m.sku, m.similarity) for m in looks.first]
     assert first == [(m.sku, m.similarity) for m in never.measure(scan).last]
     closer = {m.sku: m for m in looks.last}
-    assert len(looks.first) == options.shortlist < len(closer)
+    assert len(looks.first) == options.shortlist
+    assert small or len(closer) > options.shortlist
     assert list(closer)[: options.shortlist] == [m.sku for m in looks.first]
     assert all(m.geometry is not None for m in closer.values())
     every = Recognizer(MemoryCatalogue(deciding(released_model, closer_look_probability=0), references), eye=eye)
@@ -245,20 +246,22 @@ def test_an_unsure_scan_takes_a_closer_look_which_counts_where_the_part_is_small
     assert {c.sku for c in always.identify(scan).candidates} == set(closer)
 
 
-def test_a_small_package_among_others_is_found_by_a_closer_look(
+def test_a_small_package_stands_out_in_a_closer_look(
     released_model: Model, references: list[Reference], eye: Eye
 ) -> None:
-    """A fifth of the frame's area, blurred: keypoints say little, and the whole is mostly shelf."""
-    wrong = {"never": 0, "always": 0}
-    for number in range(len(SKUS)):
+    """A thirtieth of the frame's area, blurred: one of them may go either way, fourteen together do not."""
+    model = deciding(released_model, closer_look_probability=2)
+    recognizer = Recognizer(MemoryCatalogue(model, references), RecognizerOptions(shortlist=len(SKUS)), eye)
+    leads: dict[str, list[float]] = {"first": [], "closer": []}
+    for number, sku in enumerate(SKUS):
         scan = np.full((720, 720, 3), 150, np.uint8)
-        small = cv2.resize(package(number), (160, 200), interpolation=cv2.INTER_AREA)
-        scan[90 : 90 + 200, 480 : 480 + 160] = cv2.GaussianBlur(small, (0, 0), 4)
-        for name, probability in (("never", 0), ("always", 2)):
-            model = deciding(released_model, closer_look_probability=probability)
-            recognizer = Recognizer(MemoryCatalogue(model, references), eye=eye)
-            wrong[name] += recognizer.identify(scan).candidates[0].sku != SKUS[number]
-    assert wrong["always"] < wrong["never"]
+        small = cv2.resize(package(number), (120, 150), interpolation=cv2.INTER_AREA)
+        scan[90 : 90 + 150, 480 : 480 + 120] = cv2.GaussianBlur(small, (0, 0), 3)
+        looks = recognizer.measure(scan)
+        for name, measured in (("first", looks.first), ("closer", looks.last)):
+            similarity = {m.sku: m.similarity for m in measured}
+            leads[name].append(similarity.pop(sku) - max(similarity.values()))
+    assert np.mean(leads["closer"]) > np.mean(leads["first"]) + 0.01
 
 
 def test_a_sure_scan_takes_no_closer_look(released_model: Model, references: list[Reference], eye: Eye) -> None:
