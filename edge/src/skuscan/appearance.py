@@ -73,6 +73,12 @@ class Appearance:
         return np.array([[(right - left) / CELLS, 0, left], [0, (bottom - top) / CELLS, top], [0, 0, 1.0]])
 
     @cached_property
+    def box_placing(self) -> Matrix:
+        """(3, 3) float64: the unit square -> the box, px of the frame."""
+        left, top, right, bottom = self.box
+        return np.array([[right - left, 0, left], [0, bottom - top, top], [0, 0, 1.0]])
+
+    @cached_property
     def layers(self) -> Colours:
         """(CELLS, CELLS, 4) float32: colours, black where nothing is printed, and 1 where something is."""
         return np.dstack([self.colours * self.printed[:, :, None], self.printed]).astype(np.float32)

@@ -102,6 +102,30 @@ def descriptor(pictures: Path, materials: Path, out: Path) -> None:
 
 
 @main.command()
+@click.option("--pictures", type=FOLDER, required=True, help="Folder with boxes.")
+@click.option("--materials", type=FOLDER, required=True, help="Folder of `skuscan-models materials`.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
+def likeness(pictures: Path, materials: Path, out: Path) -> None:
+    """Train the network that compares a scan with a reference's print: likeness.npz, which the device's package holds.
+
+    It takes an hour or two on two cores. Pairs that are in OUT already are used again, and a training that was stopped
+    goes on. Other weights make other codes of references: all features are computed anew, and the decision is fitted
+    again.
+
+    \b
+    Example:
+        skuscan-models likeness --pictures ../shared/data/train --materials build/materials --out build/likeness
+    """
+    from skuscan.model import Model
+    from skuscan_models.likeness.training import LikenessConfig, train_likeness
+
+    spec, config = Model.open_folder(released_folder()).artifact.keypoints, LikenessConfig()
+    with _progress("likeness", config.families + config.steps) as show:
+        train_likeness(spec, pictures, materials, out, show, config)
+    click.echo((out / "facts.json").read_text(), nl=False)
+
+
+@main.command()
 @click.option(
     "--catalogue",
     required=True,

@@ -22,6 +22,7 @@ import numpy as np
 from keras import ops
 
 from skuscan.errors import ModelError
+from skuscan_models.checkpoint import keep, resume
 from skuscan_models.float_model import FloatModel
 from skuscan_models.heads import fit_head
 from skuscan_models.pretrained import load_imagenet_weights
@@ -120,7 +121,7 @@ def train(
     compile_network(network, config)
     checkpoint = folder / CHECKPOINT_FILE
     if checkpoint.exists():
-        done = _resume(network, checkpoint)
+        done = resume(network, checkpoint)
     else:
         done = 0
         start(network, config, batches)
@@ -135,7 +136,7 @@ def train(
             began = ended
             progress(step + 1, logged)
             if (step + 1) % checkpoint_every == 0 or step + 1 == config.steps:
-                _checkpoint(network, checkpoint, step + 1)
+                keep(network, checkpoint, step + 1)
     return network
 
 
@@ -167,27 +168,6 @@ def _claim(folder: Path, config: TrainingConfig) -> None:
     if path.exists() and json.loads(path.read_text())["digest"] != config.digest():
         raise ModelError("a folder holds one run", f"{folder} has another config", "choose another folder or remove it")
     path.write_text(json.dumps({"digest": config.digest()} | config.to_dict(), indent=2) + "\n")
-
-
-def _resume(network: keras.Model, path: Path) -> int:
-    """Fill the network and its optimizer from a checkpoint; the steps that it had done."""
-    with np.load(path, allow_pickle=False) as saved:
-        variables = _variables(network)
-        for number, variable in enumerate(variables):
-            variable.assign(saved[str(number)])
-        return int(saved["step"])
-
-
-def _checkpoint(network: keras.Model, path: Path, step: int) -> None:
-    """In one rename: a cut leaves the old checkpoint or the new one."""
-    values: dict[str, Any] = {str(n): ops.convert_to_numpy(variable) for n, variable in enumerate(_variables(network))}
-    temporary = path.with_suffix(".new.npz")
-    np.savez(temporary, **values, step=step)
-    temporary.replace(path)
-
-
-def _variables(network: keras.Model) -> list[Any]:
-    return [*network.variables, *network.optimizer.variables]
 
 
 class _Log:
