@@ -102,7 +102,7 @@ def descriptor(pictures: Path, materials: Path, out: Path) -> None:
 
 
 @main.command()
-@click.option("--pictures", type=FOLDER, required=True, help="Folder with boxes.")
+@click.option("--pictures", type=FOLDER, required=True, help="Folder with boxes and produce.")
 @click.option("--materials", type=FOLDER, required=True, help="Folder of `skuscan-models materials`.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run's folder.")
 def likeness(pictures: Path, materials: Path, out: Path) -> None:

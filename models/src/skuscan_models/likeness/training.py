@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from skuscan.errors import ModelError
 from skuscan.likeness import Layer, Likeness, network_input
 from skuscan.picture import load_picture
 from skuscan.proto.bundle_pb2 import KeypointSpec
@@ -26,7 +25,7 @@ from skuscan_models.likeness.siblings import made_sibling
 from skuscan_models.pictures import find_pictures
 from skuscan_models.synthetic.packaging import FLAVOURS_OF_A_FAMILY, TRAIN_FAMILIES, design, draw_front
 from skuscan_models.training.fetch_materials import fetched_materials
-from skuscan_models.training.sources import OPEN_BOXES, part_of
+from skuscan_models.training.sources import OPEN_BOXES, VALIDATION_PHOTOS, part_of
 
 WEIGHTS_FILE, PAIRS_FILE, FACTS_FILE, CHECKPOINT_FILE = "likeness.npz", "pairs.npz", "facts.json", "checkpoint.npz"
 DRAWN_SEED = 22  # of the drawn packages; the embedding's, the descriptor's and the decision's are drawn with others
@@ -45,6 +44,7 @@ class LikenessConfig:
         drawn: Families of drawn packages.
         siblings: Of each that are drawn.
         scans: Package scans with a stated licence, each with a made sibling, again and again.
+        produce: Photos of produce, likewise: real texture.
         steps: Batches.
         batch: Pairs in a batch.
         learning_rate: The greatest, of AdamW.
@@ -56,9 +56,10 @@ class LikenessConfig:
         disturbance: Of the crops.
     """
 
-    drawn: int = 4000
+    drawn: int = 3200
     siblings: int = 3
-    scans: int = 600
+    scans: int = 800
+    produce: int = 800
     steps: int = 6000
     batch: int = 64
     learning_rate: float = 2e-3
@@ -72,7 +73,7 @@ class LikenessConfig:
     @property
     def families(self) -> int:
         """Of all kinds."""
-        return self.drawn + self.scans
+        return self.drawn + self.scans + self.produce
 
 
 def train_likeness(
@@ -206,18 +207,19 @@ def _families(pictures: Path, materials: Path, config: LikenessConfig) -> list[F
         for path in find_pictures(pictures / "boxes")
         if path.name.startswith(OPEN_BOXES) and part_of(path.stem) == "train"
     ]
-    if not scans:
-        raise ModelError("made siblings need package scans", f"none in {pictures / 'boxes'}")
+    kinds = sorted(path for path in (pictures / "produce").iterdir() if path.is_dir())
+    produce = [photo for kind in kinds for photo in find_pictures(kind)[:-VALIDATION_PHOTOS]]
     drawn: list[Fronts] = [
         partial(_drawn, TRAIN_FAMILIES[FIRST_FAMILY + number], config.siblings, materials)
         for number in range(config.drawn)
     ]
-    rng = np.random.default_rng(config.seed)
-    made: list[Fronts] = [
-        partial(_made, scans[number % len(scans)], scans[int(rng.integers(len(scans)))], number)
-        for number in range(config.scans)
-    ]
-    return drawn + made
+    return drawn + _made_of(scans, config.scans, config.seed) + _made_of(produce, config.produce, config.seed)
+
+
+def _made_of(fronts: Sequence[Path], count: int, seed: int) -> list[Fronts]:
+    """Each front in turn, with a sibling that has a part of another one."""
+    others = np.random.default_rng(seed).integers(len(fronts), size=count)
+    return [partial(_made, fronts[n % len(fronts)], fronts[int(other)], n) for n, other in enumerate(others)]
 
 
 @cache
